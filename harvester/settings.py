@@ -115,11 +115,6 @@ _OTHER_VARIABLES = {
 _X_HOSTS = ("api.twitter.com", "api.x.com")
 
 
-def listed(value: str) -> list[str]:
-    """The entries of a setting that may hold several, with commas between them."""
-    return [entry.strip() for entry in value.split(",") if entry.strip()]
-
-
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return _ENVIRONMENT.get(name, f"TWARC_CLOUD_{name.upper()}")

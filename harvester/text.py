@@ -82,6 +82,11 @@ def whole_number(text: str, *, most: int = (1 << 63) - 1) -> int | None:
     return number if number <= most else None
 
 
+def listed(value: str) -> list[str]:
+    """The entries of a text that has commas between them."""
+    return [entry.strip() for entry in value.split(",") if entry.strip()]
+
+
 def counted(number: int, what: str) -> str:
     """1 user, 2,000 users; 1 entry, 2 entries."""
     if number == 1:

@@ -9,8 +9,9 @@ import pytest
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.lock import Lock
 from harvester.harvest.lock_content import expiry
-from harvester.settings import Settings, listed, settings, variable
+from harvester.settings import Settings, settings, variable
 from harvester.store.folder import FolderStore
+from harvester.text import listed
 from tests.support.stores import HandClock
 
 

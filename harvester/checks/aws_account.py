@@ -7,8 +7,8 @@ from harvester.aws.service import Aws, Refused
 from harvester.checks.collection import Check
 from harvester.compute.fargate.task_definition import require_complete
 from harvester.errors import Exit, HarvesterError
-from harvester.settings import Settings, listed
-from harvester.text import counted
+from harvester.settings import Settings
+from harvester.text import counted, listed
 
 _APPLY = "`terraform apply` creates it; `terraform output -raw twarc_cloud_ini` shows its name."
 _FREE_ADDRESSES = 8

@@ -69,19 +69,19 @@ class Crawling:
         tried: set[tuple[str, int]] = set()
         while True:
             crawl = crawls.current(self.store, self.keys, self._tree())
-            if crawl is None and done is not None:
-                return done
-            step = approval.next_step(crawl, self.scratch) if crawl else approval.Next(approval.COLLECT, 0)
-            if step.step in (approval.WAIT, approval.SPENT):
-                return self._wait(step, APPROVAL if step.step == approval.WAIT else BUDGET)
-            if crawl and step.step == approval.CLOSE:
-                self._close(crawl, step.depth)
-                continue
-            if crawl and step.step == approval.OVER:
-                done = self._end(crawl, step.depth, done)
-                continue
-            place = (crawl.started if crawl else "", step.depth)
-            if done is not None and place in tried:
+            place = ("", 0)
+            if crawl:
+                step = approval.next_step(crawl, self.scratch)
+                if step.step in (approval.WAIT, approval.SPENT):
+                    return self._wait(step, APPROVAL if step.step == approval.WAIT else BUDGET)
+                if step.step == approval.CLOSE:
+                    self._close(crawl, step.depth)
+                    continue
+                if step.step == approval.OVER:
+                    done = self._end(crawl, step.depth, done)
+                    continue
+                place = (crawl.started, step.depth)
+            if done is not None and (crawl is None or place in tried):
                 return done
             tried.add(place)
             ended = self.harvest()

@@ -71,14 +71,7 @@ def running(collection_id: str | None, with_rules: bool, as_json: bool, workspac
     from harvester.collection import history
 
     if collection_id is None:
-        found = [summary for row in listed(workspace) if (summary := _of_row(workspace, row))]
-        if as_json:
-            print_json(found)
-            return
-        for summary in found:
-            _print_running(workspace, summary, with_rules=with_rules)
-        if not found:
-            click.echo("No running harvests.")
+        _all_running(workspace, with_rules=with_rules, as_json=as_json)
         return
     keys = workspace.keys(collection_id)
     history.read(workspace.store, keys)
@@ -91,6 +84,17 @@ def running(collection_id: str | None, with_rules: bool, as_json: bool, workspac
         return
     for summary in found:
         _print_running(workspace, summary, with_rules=with_rules)
+
+
+def _all_running(workspace: Workspace, *, with_rules: bool, as_json: bool) -> None:
+    found = [summary for row in listed(workspace) if (summary := _of_row(workspace, row))]
+    if as_json:
+        print_json(found)
+        return
+    for summary in found:
+        _print_running(workspace, summary, with_rules=with_rules)
+    if not found:
+        click.echo("No running harvests.")
 
 
 def _of_row(workspace: Workspace, row: Tree) -> HarvestSummary | None:
@@ -212,22 +216,23 @@ def past(collection_id: str, limit: int, repairs: bool, as_json: bool, workspace
         click.echo("No repairs yet." if repairs else "No harvests yet.")
         return
     left = open_gaps(workspace.store, keys, found)
-    rows = [
-        {
-            **summary,
-            "harvest": when(summary["harvest_timestamp"]),
-            "size": size(summary["file_bytes"]),
-            "gaps": left[summary["harvest_timestamp"]],
-            "repaired": len(summary.get("repairs") or ()),
-            "billed": f"${(summary.get('billed') or {}).get('usd', 0):.2f}",
-            "edges": (summary.get("counts") or {}).get("edges", 0),
-        }
-        for summary in found
-    ]
+    rows = [_history_row(summary, left[summary["harvest_timestamp"]]) for summary in found]
     gap_columns = ("repaired", "gaps") if repairs else ("gaps",)
     amount = "edges" if any(isinstance(each.get("crawl"), dict) for each in found) else "tweets"
     columns = ("harvest", "state", amount, "files", "size", *gap_columns, "billed", "reason")
     click.echo(table(rows, columns))
+
+
+def _history_row(summary: HarvestSummary, gaps: int) -> Tree:
+    return {
+        **summary,
+        "harvest": when(summary["harvest_timestamp"]),
+        "size": size(summary["file_bytes"]),
+        "gaps": gaps,
+        "repaired": len(summary.get("repairs") or ()),
+        "billed": f"${(summary.get('billed') or {}).get('usd', 0):.2f}",
+        "edges": (summary.get("counts") or {}).get("edges", 0),
+    }
 
 
 harvest.add_command(stop)

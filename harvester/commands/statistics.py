@@ -18,6 +18,8 @@ from harvester.statistics.minute import BY, Minute, came, columns
 from harvester.text import counted
 
 if TYPE_CHECKING:
+    from harvester.clock import Stop
+    from harvester.commands.cli.progress_meter import Show
     from harvester.statistics.graphite import Sample
     from harvester.statistics.replay import Replay
 
@@ -138,7 +140,7 @@ def replay(
     A FILE is a `stats.jsonl`, or lines of `name value time`, compressed or not. A replay that is stopped
     says with which --since it continues; what is sent twice does no harm.
     """
-    from harvester.clock import Stopped, SystemClock
+    from harvester.clock import SystemClock
     from harvester.commands.cli.signals import stopped_by_signals
     from harvester.statistics.files import SampleFile
     from harvester.statistics.replay import Replay
@@ -157,19 +159,26 @@ def replay(
         samples = (sample for sample in samples if sample.at >= begin.timestamp())
     with stopped_by_signals() as stop, meter(form) as shown:
         sending = Replay(host, port, SystemClock(), stop, pace)
-        try:
-            for number in sending.run(samples):
-                shown(f"{number:,} lines sent", lines=number)
-        except HarvesterError as error:
-            raise HarvesterError(
-                error.message, hint=f"{error.hint} {_reached(sending)}", exit_code=error.exit_code
-            ) from error
-        except Stopped:
-            code = Exit.TERMINATED if stop.reason == "SIGTERM" else Exit.INTERRUPTED
-            raise HarvesterError("Stopped.", hint=_reached(sending), exit_code=code) from None
+        _send(sending, samples, stop, shown)
     if file:
         file.require_usable(sent=sending.sent)
     print_line(f"Sent {counted(sending.sent, 'line')} to {host}:{port}.", err=True)
+
+
+def _send(sending: "Replay", samples: "Iterable[Sample]", stop: "Stop", shown: "Show") -> None:
+    """Send the samples; errors say with which --since the replay continues."""
+    from harvester.clock import Stopped
+
+    try:
+        for number in sending.run(samples):
+            shown(f"{number:,} lines sent", lines=number)
+    except HarvesterError as error:
+        raise HarvesterError(
+            error.message, hint=f"{error.hint} {_reached(sending)}", exit_code=error.exit_code
+        ) from error
+    except Stopped:
+        code = Exit.TERMINATED if stop.reason == "SIGTERM" else Exit.INTERRUPTED
+        raise HarvesterError("Stopped.", hint=_reached(sending), exit_code=code) from None
 
 
 def _reached(sending: "Replay") -> str:

@@ -51,18 +51,20 @@ def rules(
     with closing(network_client.client(workspace.settings, tree)) as opened:
         client = _with_rules(opened, collection_id)
         rows = [_row(rule) for rule in client.rules()]
-        mine = [row["rule"] for row in rows if row["id"] == collection_id]
-        what = f"{counted(len(mine), 'rule')} of {collection_id} from the app"
         if remove:
+            mine = [row["rule"] for row in rows if row["id"] == collection_id]
+            what = f"{counted(len(mine), 'rule')} of {collection_id} from the app"
             if announce_dry_run(dry_run, f"remove {what}"):
                 return
             _remove(client, mine, what, yes=yes)
     if as_json:
-        print_json([{**row, "removed": remove and row["rule"] in mine} for row in rows])
+        print_json([{**row, "removed": remove and row["id"] == collection_id} for row in rows])
     elif remove:
         click.echo(f"Removed {len(mine):,} of {counted(len(rows), 'rule')}.")
+    elif rows:
+        click.echo(table([_shown(row) for row in rows], _COLUMNS))
     else:
-        click.echo(table([_shown(row) for row in rows], _COLUMNS) if rows else "No rules.")
+        click.echo("No rules.")
 
 
 def _with_rules(client: object, collection_id: str) -> "XClient":

@@ -129,16 +129,20 @@ def tell_of(report: "Report", *, in_full: bool = False) -> None:
         if in_full or finding.reason:
             reason = f": {finding.reason}" if finding.reason else ""
             print_line(f"{finding.verdict.value:17} {part.folder}{finding.name}{reason}")
+    click.echo(_verdict(report))
+    if report.damaged:
+        way = "Restore what is missing or damaged from a copy or an earlier version"
+        click.echo(f'{way}: docs/verifying.md, "Repair".', err=True)
+
+
+def _verdict(report: "Report") -> str:
     harvests = sum(1 for part in report.parts if part.state)
     read = f"{counted(report.files_read, 'file')} read ({size(report.bytes_read)})"
     sample = f", of the records only part {report.subset}" if report.subset else ""
     lists = ((report.lists, "list"), (report.edges, "edge")) if report.lists or report.edges else ()
     parts = ((harvests, "harvest"), (report.posts, "post"), *lists, (len(report.gaps), "gap"))
     found = ", ".join(counted(number, what) for number, what in parts)
-    click.echo(f"{report.overall.name}: {found}; {read}{sample}.")
-    if report.damaged:
-        way = "Restore what is missing or damaged from a copy or an earlier version"
-        click.echo(f'{way}: docs/verifying.md, "Repair".', err=True)
+    return f"{report.overall.name}: {found}; {read}{sample}."
 
 
 def _rebuild(workspace: Workspace, keys: CollectionKeys, *, yes: bool, dry_run: bool, as_json: bool) -> int:
@@ -163,6 +167,11 @@ def _rebuild(workspace: Workspace, keys: CollectionKeys, *, yes: bool, dry_run: 
         print_json({"written": [one.key for one in other], "unchanged": same, "problems": problems})
     else:
         click.echo(f"{manifests} written, {same} unchanged.")
+    _require_none(problems)
+    return int(Exit.OK)
+
+
+def _require_none(problems: list[str]) -> None:
     if problems:
         raise HarvesterError(
             "Some manifests were not written.",
@@ -170,4 +179,3 @@ def _rebuild(workspace: Workspace, keys: CollectionKeys, *, yes: bool, dry_run: 
             'Restore these files first: docs/verifying.md, "Repair".',
             exit_code=Exit.VERIFY_FAILED,
         )
-    return int(Exit.OK)

@@ -58,17 +58,17 @@ def keys(
         _remove(workspace, profile, yes=yes, dry_run=dry_run)
     elif rotate:
         _store(workspace, *_found(profile, files), must=True, yes=yes, dry_run=dry_run)
-    elif workspace.settings.parameter_path or workspace.settings.cluster:
-        name, found = (
-            _inline(path, move_to)
-            if move_to
-            else _stored_or_found(workspace, profile, files, dry_run=dry_run)
-        )
-        if found:
-            _store(workspace, name, found, must=False if move_to else None, yes=yes, dry_run=dry_run)
+    elif not (workspace.settings.parameter_path or workspace.settings.cluster):
+        _on_this_machine(path, profile, files, move_to, dry_run=dry_run)
+    elif move_to:
+        name, inline = _inline(path, move_to)
+        _store(workspace, name, inline, must=False, yes=yes, dry_run=dry_run)
         _refer(path, name, dry_run=dry_run)
     else:
-        _on_this_machine(path, profile, files, move_to, dry_run=dry_run)
+        name, found = _stored_or_found(workspace, profile, files, dry_run=dry_run)
+        if found:
+            _store(workspace, name, found, yes=yes, dry_run=dry_run)
+        _refer(path, name, dry_run=dry_run)
 
 
 def _refer(path: Path, name: str, *, dry_run: bool) -> None:
@@ -86,8 +86,6 @@ def _refer(path: Path, name: str, *, dry_run: bool) -> None:
 def _on_this_machine(
     path: Path, profile: str, files: tuple[Path, ...], move_to: str | None, *, dry_run: bool
 ) -> None:
-    from harvester.networks.x.keys import NoKeys, in_environment, profile_named
-
     collection_file.read(path)
     if move_to:
         profile, found = _inline(path, move_to)
@@ -96,23 +94,29 @@ def _on_this_machine(
             _refer(path, move_to, dry_run=True)
             return
         files = _standard()
-    try:
-        name = profile_named(profile, files)
-    except HarvesterError as error:
-        elsewhere = set(files) - set(_standard())
-        if not (profile or elsewhere) and in_environment(os.environ).usable:
-            name = ""
-        elif elsewhere or dry_run or not isinstance(error, NoKeys):
-            raise
-        else:
-            ask(profile, otherwise=error)
-            name = profile_named(profile, files)
+    name = _named_or_asked(profile, files, dry_run=dry_run)
     _refer(path, name, dry_run=dry_run)
     if not name:
         click.echo("These are the keys of the environment: every harvest needs them there.", err=True)
     elif not set(files) & set(_standard()):
         message = f"Harvests look for the profile {name} in {_standard()[0]}"
         click.echo(f"{message}, not in {files[0]}.", err=True)
+
+
+def _named_or_asked(profile: str, files: tuple[Path, ...], *, dry_run: bool) -> str:
+    """The profile in the files, or that of keys that are typed; empty for the keys of the environment."""
+    from harvester.networks.x.keys import NoKeys, in_environment, profile_named
+
+    try:
+        return profile_named(profile, files)
+    except HarvesterError as error:
+        elsewhere = set(files) - set(_standard())
+        if not (profile or elsewhere) and in_environment(os.environ).usable:
+            return ""
+        if elsewhere or dry_run or not isinstance(error, NoKeys):
+            raise
+        ask(profile, otherwise=error)
+        return profile_named(profile, files)
 
 
 def _standard() -> tuple[Path, ...]:

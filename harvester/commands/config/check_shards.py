@@ -29,20 +29,23 @@ def of_shards(workspace: Workspace, tree: Tree, *, live: bool, volume: bool) -> 
         fits = (
             f"{row['live_rules']:,} of {row['of']:,} live rules, with the keys of profile {row['profile']}."
         )
-        found = [Check("app", True, fits), *_stored(plan, number, stored)]
-        found += [
-            each
-            for each in collection.of_description(made, workspace.settings)
-            if each.check != "description" or not each.ok
-        ]
+        found = [Check("app", True, fits), *_stored(plan, number, stored), *_faults(workspace, made)]
         if live and all(each.ok for each in found):
-            found = collection.with_network(
-                found,
-                as_valid(made),
-                lambda made=made: network_client.client(workspace.settings, made),  # type: ignore[misc]
-                volume=volume,
-            )
+            found = _with_network(workspace, made, found, volume=volume)
         yield from (replace(each, check=f"{made['id']} {each.check}") for each in found)
+
+
+def _faults(workspace: Workspace, made: Tree) -> Iterator[Check]:
+    """The checks of a shard's description; that it is valid goes without saying."""
+    for each in collection.of_description(made, workspace.settings):
+        if each.check != "description" or not each.ok:
+            yield each
+
+
+def _with_network(workspace: Workspace, made: Tree, found: list[Check], *, volume: bool) -> list[Check]:
+    return collection.with_network(
+        found, as_valid(made), lambda: network_client.client(workspace.settings, made), volume=volume
+    )
 
 
 def _stored(plan: Plan, number: int, stored: dict[str, int]) -> Iterator[Check]:

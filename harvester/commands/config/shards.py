@@ -24,7 +24,7 @@ from harvester.commands.config.stored_shards import lacks_changes, store_shard, 
 from harvester.documents import Collection, Tree, text_in
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.registry import network_of
-from harvester.text import counted
+from harvester.text import counted, listed
 
 _COLUMNS = ("shard", "profile", "rules", "live_rules", "of", "moved_in")
 _TERMS = (
@@ -41,6 +41,9 @@ class Plan:
     rules: Sequence[Sequence[Tree]]
     live: Sequence[int]
     moved_in: Sequence[int]
+
+    def to_tree(self, collection_id: str) -> Tree:
+        return {"id": collection_id, "shards": self.rows(collection_id), "spares": list(self.shards.spares)}
 
     def rows(self, collection_id: str) -> list[Tree]:
         return [
@@ -79,41 +82,42 @@ def shards(
     used as the rules need; rules that are placed already stay where they are.
     """
     keys, tree = require_collection(workspace, collection_id, *STREAMS)
+    _require_x(tree)
+    if profiles is None:
+        _show(_stored_plan(workspace, tree), collection_id, as_json=as_json)
+        return
+    require_idle(workspace, keys)
+    plan = _planned(workspace, tree, listed(profiles), rule_cap)
+    if dry_run or not as_json:
+        _show(plan, collection_id, as_json=as_json)
+    advise(_TERMS)
+    what = f"divide the rules of {collection_id} among {counted(len(plan.shards.apps), 'app')}"
+    if dry_run:
+        announce_dry_run(not as_json, what)
+        return
+    confirm(f"{what.capitalize()}?", yes=yes)
+    _store(workspace, tree, plan)
+    if as_json:
+        print_json(plan.to_tree(collection_id))
+    else:
+        click.echo(f"Stored. `collection filter-start {collection_id}` starts what does not run.")
+
+
+def _require_x(tree: Collection) -> None:
     if network_of(tree).name != "x":
         raise HarvesterError(
             f"{network_of(tree).title} has no rules: only streams of X have.",
             hint="Use a stream of X.",
             exit_code=Exit.USAGE,
         )
-    if profiles is None:
-        plan = _stored_plan(workspace, tree)
+
+
+def _show(plan: Plan, collection_id: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(plan.to_tree(collection_id))
     else:
-        names = list(filter(None, (name.strip() for name in profiles.split(","))))
-        require_idle(workspace, keys)
-        plan = _planned(workspace, tree, names, rule_cap)
-    if as_json and (profiles is None or dry_run):
-        print_json(
-            {"id": collection_id, "shards": plan.rows(collection_id), "spares": list(plan.shards.spares)}
-        )
-    elif not as_json:
         click.echo(table(plan.rows(collection_id), _COLUMNS))
         click.echo(f"Spare profiles: {', '.join(plan.shards.spares) or 'none'}.")
-    if profiles is None:
-        return
-    advise(_TERMS)
-    what = f"divide the rules of {collection_id} among {counted(len(plan.shards.apps), 'app')}"
-    if dry_run:
-        if not as_json:
-            announce_dry_run(dry_run, what)
-        return
-    confirm(f"{what.capitalize()}?", yes=yes)
-    _store(workspace, tree, plan)
-    if as_json:
-        print_json(
-            {"id": collection_id, "shards": plan.rows(collection_id), "spares": list(plan.shards.spares)}
-        )
-    else:
-        click.echo(f"Stored. `collection filter-start {collection_id}` starts what does not run.")
 
 
 def replaced(workspace: Workspace, tree: Tree) -> Plan | None:

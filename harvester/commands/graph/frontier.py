@@ -1,6 +1,6 @@
 """`graph frontier`: prints the users of a depth of a crawl, or writes them to a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -49,13 +49,7 @@ def frontier(
         _require_folder(output)
     crawl = crawl_of(workspace, collection_id)
     depths = crawl.depths()
-    if not depths or (depth is not None and depth not in depths):
-        raise HarvesterError(
-            f"The crawl of {collection_id} has no depth {depth or 0} yet.",
-            hint=f"`graph status {collection_id}` shows those that it has.",
-            exit_code=Exit.USAGE,
-        )
-    chosen = depths[-1] if depth is None else depth
+    chosen = _chosen(collection_id, depths, depth)
     require_intact(crawl, [each for each in depths if each >= chosen])
     ids = stored_ids(workspace.store, crawl.here.depth(chosen))
     if output:
@@ -71,6 +65,17 @@ def frontier(
     else:
         for each in ids:
             click.echo(each)
+
+
+def _chosen(collection_id: str, depths: Sequence[int], depth: int | None) -> int:
+    """The depth, or the last one; raises if the crawl does not have it."""
+    if not depths or (depth is not None and depth not in depths):
+        raise HarvesterError(
+            f"The crawl of {collection_id} has no depth {depth or 0} yet.",
+            hint=f"`graph status {collection_id}` shows those that it has.",
+            exit_code=Exit.USAGE,
+        )
+    return depths[-1] if depth is None else depth
 
 
 def _write(path: Path, ids: Iterator[bytes]) -> int:

@@ -23,8 +23,9 @@ from harvester.commands.graph.place import require_graph
 from harvester.documents import Collection, Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.networks.registry import network_of
+from harvester.settings import Settings
 from harvester.store.keys import CollectionKeys
-from harvester.text import counted
+from harvester.text import counted, listed
 
 _TERMS = (
     "X counts limits by app, and its terms allow several apps for one purpose only with its consent; it may "
@@ -47,7 +48,7 @@ def plan(
     collection_id: str, profiles: str, yes: bool, dry_run: bool, as_json: bool, workspace: Workspace
 ) -> None:
     keys, tree = require_graph(workspace, collection_id)
-    names = [name.strip() for name in profiles.split(",") if name.strip()]
+    names = listed(profiles)
     made = _planned(workspace, tree, names)
     for each in (collection_id, *worker_ids(made)):
         require_idle(workspace, workspace.keys(each))
@@ -69,9 +70,24 @@ def plan(
 
 
 def _planned(workspace: Workspace, tree: Collection, names: Sequence[str]) -> Tree:
-    """The collection with these workers; raises where they cannot be."""
+    """The collection with these workers; raises if it cannot have them."""
     from harvester.collection.workers import worker_problems
 
+    _require_room_for(tree, names)
+    made: Tree = {**tree, WORKERS: {"profiles": list(names)}}
+    if problems := list(worker_problems(made)):
+        raise HarvesterError(
+            "These workers cannot be.",
+            problems,
+            hint="Name each profile once, and use the order bfs.",
+            exit_code=Exit.USAGE,
+        )
+    _require_an_app_each(tree, names, workspace.settings)
+    return made
+
+
+def _require_room_for(tree: Collection, names: Sequence[str]) -> None:
+    """Raise for a worker, for a crawl that one process reads, and if a worker would be taken back."""
     if parent := tree.get("worker_of"):
         raise HarvesterError(
             f"{tree['id']} is a worker of {parent}.",
@@ -92,17 +108,12 @@ def _planned(workspace: Workspace, tree: Collection, names: Sequence[str]) -> Tr
             hint="A worker keeps its lists, so workers are not taken back; name a profile for each.",
             exit_code=Exit.USAGE,
         )
-    made: Tree = {**tree, WORKERS: {"profiles": list(names)}}
-    if problems := list(worker_problems(made)):
-        raise HarvesterError(
-            "These workers cannot be.",
-            problems,
-            hint="Name each profile once, and use the order bfs.",
-            exit_code=Exit.USAGE,
-        )
+
+
+def _require_an_app_each(tree: Collection, names: Sequence[str], settings: Settings) -> None:
     owners: dict[str, str] = {}
     for name in names:
-        app = network_of(tree).keys({**tree, "keys": {"profile": name}}, workspace.settings).app
+        app = network_of(tree).keys({**tree, "keys": {"profile": name}}, settings).app
         if app and app in owners:
             raise HarvesterError(
                 f"{owners[app]} and {name} have keys of the same app, which has one limit.",
@@ -110,7 +121,6 @@ def _planned(workspace: Workspace, tree: Collection, names: Sequence[str]) -> Tr
                 exit_code=Exit.USAGE,
             )
         owners[app] = name
-    return made
 
 
 def _store(workspace: Workspace, made: Tree) -> None:

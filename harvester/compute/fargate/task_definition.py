@@ -13,7 +13,8 @@ from harvester.compute import SERVICE
 from harvester.compute.fargate.task_name import carried_by, family, stream_prefix
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.settings import Settings, listed, variable
+from harvester.settings import Settings, variable
+from harvester.text import listed
 
 CONTAINER = "harvester"
 WORK = "/work"
