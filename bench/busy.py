@@ -5,6 +5,7 @@ Its intervals are shorter than usual (`sooner.py`), and it brings as many more p
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,7 +24,16 @@ from bench.servers import KEYS, emulator
 from bench.watched import wait_for_stream
 from tests.support.servers import S3Server, seaweedfs
 
-_TRACK = "flood,library,the"
+TRACK = "flood,library,the"
+_REQUEST = re.compile(rb"(?:GET|HEAD|PUT|POST|DELETE) /\S* HTTP/1\.1\r\n")
+
+
+@dataclass
+class Sent:
+    """What came through a port until now; the bytes are those of the requests, heads included."""
+
+    bytes: int = 0
+    requests: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,9 +53,9 @@ def measure(rate: int, *, minutes: float) -> Busy:
         tempfile.TemporaryDirectory() as folder,
         seaweedfs(Path(folder) / "s3") as server,
         emulator(*options) as base,
-        _counted(server) as (counted, sent),
+        through(server) as (counted, sent),
     ):
-        _prepare(server)
+        prepare(server, TRACK)
         log = Path(folder) / "log"
         with log.open("wb") as file:
             process = subprocess.Popen(
@@ -64,20 +74,22 @@ def measure(rate: int, *, minutes: float) -> Busy:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=120)
-        summary = _summary(server)
+        summary = summary_of(server)
         # What tells a new server's kind is asked once a week.
         asked = by_kind(((operation, name) for operation, name in found if "probe-" not in name), minutes)
-        return Busy(summary["tweets"], summary["file_bytes"], sent[0], list(asked))
+        return Busy(summary["tweets"], summary["file_bytes"], sent.bytes, list(asked))
 
 
-def _prepare(server: S3Server) -> None:
+def prepare(server: S3Server, track: str) -> None:
+    """A bucket with the description of a stream of these words, `busy`."""
     s3 = server.client()
     s3.create_bucket(Bucket=BUCKET)
-    described = {"id": "busy", "type": "filter", "filter": {"track": _TRACK}}
+    described = {"id": "busy", "type": "filter", "filter": {"track": track}}
     s3.put_object(Bucket=BUCKET, Key="collections/busy/collection.json", Body=json.dumps(described).encode())
 
 
-def _summary(server: S3Server) -> dict[str, int]:
+def summary_of(server: S3Server) -> dict[str, int]:
+    """harvest.json of its only harvest."""
     s3 = server.client()
     listed = s3.list_objects_v2(Bucket=BUCKET, Prefix="collections/busy/harvests/")["Contents"]
     (key,) = (entry["Key"] for entry in listed if entry["Key"].endswith("/harvest.json"))
@@ -86,15 +98,17 @@ def _summary(server: S3Server) -> dict[str, int]:
 
 
 @contextmanager
-def _counted(server: S3Server) -> Iterator[tuple[S3Server, list[int]]]:
+def through(server: S3Server) -> Iterator[tuple[S3Server, Sent]]:
     """The server behind a port that counts what is sent to it."""
-    behind, sent = urlsplit(server.endpoint), [0]
+    behind, sent = urlsplit(server.endpoint), Sent()
     listening = socket.create_server(("127.0.0.1", 0))
 
     def copy(source: socket.socket, target: socket.socket, *, counts: bool) -> None:
         with suppress(OSError):
             while piece := source.recv(1 << 16):
-                sent[0] += len(piece) if counts else 0
+                if counts:
+                    sent.bytes += len(piece)
+                    sent.requests += len(_REQUEST.findall(piece))
                 target.sendall(piece)
         with suppress(OSError):
             target.shutdown(socket.SHUT_WR)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.harvests import person, write
+from bench.harvests import HERE, write
 from tests.support.servers import S3Server, seaweedfs
 
 _BUCKET = "posts"
@@ -108,7 +108,7 @@ def _dashboard(
     folder: Path, where: Sequence[str], environment: Mapping[str, str]
 ) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """The process, its address, and the cookie, once it has answered with its first page."""
-    command = person("dashboard", "--no-open", *where)
+    command = HERE.person("dashboard", "--no-open", *where)
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
     )

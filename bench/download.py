@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import harvests
 from bench.measured import Cost, cost
 from bench.peers import program
 from tests.support.servers import S3Server, seaweedfs
 
-_ROOT = Path(__file__).resolve().parents[1]
 _BUCKET, _ID = "bench", "bench"
 _HARVEST = "harvests/2026/11/23/09/00/00"
 
@@ -38,12 +38,12 @@ def measure(*, rounds: int, small: int, large: int, large_bytes: int) -> Iterato
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with seaweedfs(folder / "server") as server:
-            _fill(server, folder, small=small, large=large, large_bytes=large_bytes)
+            fill(server, folder, small=small, large=large, large_bytes=large_bytes)
             commands = _commands(server)
             found: dict[str, list[Cost]] = {each: [] for each in commands}
             for _ in range(rounds):
                 for each, command in commands.items():
-                    found[each].append(_copied(command, folder / "copy", server, files=small + large))
+                    found[each].append(copied(command, folder / "copy", server, files=small + large))
     for each, costs in found.items():
         middle = [
             statistics.median(getattr(one, part) for one in costs) for part in ("seconds", "cpu", "peak")
@@ -51,7 +51,7 @@ def measure(*, rounds: int, small: int, large: int, large_bytes: int) -> Iterato
         yield Figure(each, *middle)
 
 
-def _fill(server: S3Server, folder: Path, *, small: int, large: int, large_bytes: int) -> None:
+def fill(server: S3Server, folder: Path, *, small: int, large: int, large_bytes: int) -> None:
     """Changesets, and a harvest with its manifest; stored by s5cmd."""
     chance = random.Random(1)
     root = folder / "source" / "collections" / _ID
@@ -78,20 +78,28 @@ def _s5cmd(server: S3Server) -> list[str]:
     return [program("s5cmd"), "--log", "error", "--endpoint-url", server.endpoint]
 
 
+def ours(of: harvests.Checkout) -> list[str]:
+    return of.person("collection", "download", _ID, "--bucket", _BUCKET)
+
+
+def theirs(server: S3Server) -> list[str]:
+    return [*_s5cmd(server), "cp", f"s3://{_BUCKET}/*", "s5cmd/"]
+
+
 def _commands(server: S3Server) -> dict[str, list[str]]:
-    ours = [sys.executable, str(_ROOT / "twarc_cloud.py"), "collection", "download", _ID, "--bucket", _BUCKET]
     prefix = f"collections/{_ID}/"
-    boto3 = [sys.executable, str(_ROOT / "bench" / "boto3_at.py"), _BUCKET, prefix, "boto3"]
+    boto3 = [sys.executable, str(harvests.HERE.root / "bench" / "boto3_at.py"), _BUCKET, prefix, "boto3"]
     aws = [program("aws"), "s3", "sync", "--quiet", f"s3://{_BUCKET}/", "aws"]
     return {
-        "this project": ours,
-        "s5cmd": [*_s5cmd(server), "cp", f"s3://{_BUCKET}/*", "s5cmd/"],
+        "this project": ours(harvests.HERE),
+        "s5cmd": theirs(server),
         "boto3, 24 at once": boto3,
         "aws s3 sync": aws,
     }
 
 
-def _copied(command: list[str], folder: Path, server: S3Server, *, files: int) -> Cost:
+def copied(command: list[str], folder: Path, server: S3Server, *, files: int) -> Cost:
+    """What the copy cost, which is removed."""
     folder.mkdir()
     spent = cost(command, folder=folder, environment=server.environment, pin=False)
     found = sum(1 for path in folder.rglob("*") if path.is_file() and ".downloaded" not in str(path))

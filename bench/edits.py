@@ -78,7 +78,7 @@ def measure(*, rate: int, rules: int, edits: int, seconds: float) -> Found:
         environment = {**os.environ, **KEYS, "X_API_URL": base}
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
-                harvests.harvest(_ID.id), cwd=folder, env=environment, stdout=log, stderr=log
+                harvests.HERE.harvest(_ID.id), cwd=folder, env=environment, stdout=log, stderr=log
             )
         try:
             _until(lambda: asked(base, "/emulator/truth/stream")["connections"], 120)

@@ -122,7 +122,7 @@ def measure(*, posts: int, slow_posts: int) -> Iterator[Export]:
             ("sorted", "this project", posts, _export("sorted", "-o", "sorted.jsonl.gz")),
             ("ids", "this project", posts, _export("ids", "-o", "ids.txt")),
             # From here on there are tables, which networks are counted in.
-            ("tables", "this project", posts, harvests.person("tables", "build", "bench")),
+            ("tables", "this project", posts, harvests.HERE.person("tables", "build", "bench")),
             ("network, by tables", "this project", posts, _export("network", "-o", "tables.gexf")),
             (
                 "mentions, by tables",
@@ -143,7 +143,7 @@ def measure(*, posts: int, slow_posts: int) -> Iterator[Export]:
 
 
 def _export(form: str, *options: str) -> list[str]:
-    return harvests.person("export", form, "bench", *options)
+    return harvests.HERE.person("export", form, "bench", *options)
 
 
 def _stored(folder: Path, posts: int) -> list[Path]:

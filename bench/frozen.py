@@ -43,7 +43,7 @@ def main() -> None:
 def _run(folder: Path, base: str, broker: str, brokers: Brokers, seconds: float) -> None:
     with (folder / "log").open("wb") as log:
         process = Popen(
-            harvests.harvest(_ID), cwd=folder, env={**KEYS, "X_API_URL": base, "PATH": "/usr/bin:/bin"},
+            harvests.HERE.harvest(_ID), cwd=folder, env={**KEYS, "X_API_URL": base, "PATH": "/usr/bin:/bin"},
             stdout=DEVNULL, stderr=log,
         )  # fmt: skip
     try:
@@ -59,7 +59,7 @@ def _run(folder: Path, base: str, broker: str, brokers: Brokers, seconds: float)
     finally:
         process.kill()
     begun = time.monotonic()
-    catch_up = harvests.person("sink", "run", _ID, "--sink", "kafka", "--once")
+    catch_up = harvests.HERE.person("sink", "run", _ID, "--sink", "kafka", "--once")
     Popen(catch_up, cwd=folder, stderr=DEVNULL).wait(3600)
     took = time.monotonic() - begun
     stored = harvests.record(folder, _ID)["tweets"]

@@ -1,14 +1,42 @@
-"""Collections to harvest, in a folder of their own, and the command that does it."""
+"""Collections to harvest, in a folder of their own, and the commands that do it."""
 
 import gzip
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).resolve().parents[1]
-_DOOR = _ROOT / "tweet_harvester.py"
+
+@dataclass(frozen=True)
+class Checkout:
+    """The files of one revision of this project, and the interpreter that runs them."""
+
+    root: Path = Path(__file__).resolve().parents[1]
+    python: str = sys.executable
+
+    def harvest(self, collection_id: str, *options: str) -> list[str]:
+        """The command, for a process whose folder is that of the collections."""
+        return [
+            self.python,
+            str(self.root / "tweet_harvester.py"),
+            "local",
+            "harvester",
+            collection_id,
+            *options,
+        ]
+
+    def harvest_in_bucket(self, bucket: str, collection_id: str, *options: str) -> list[str]:
+        door = str(self.root / "tweet_harvester.py")
+        return [self.python, door, "aws", "harvester", bucket, collection_id, *options]
+
+    def person(self, *words: str) -> list[str]:
+        """A command as a person types it."""
+        return [self.python, str(self.root / "twarc_cloud.py"), *words]
+
+
+HERE = Checkout()
 
 
 def write(folder: Path, collection_id: str, **more: Any) -> None:
@@ -20,20 +48,6 @@ def write(folder: Path, collection_id: str, **more: Any) -> None:
 
 def timelines(ids: Iterable[str], **user: Any) -> dict[str, Any]:
     return {"type": "user_timeline", "users": {user_id: dict(user) for user_id in ids}}
-
-
-def harvest(collection_id: str, *options: str) -> list[str]:
-    """The command, for a process whose folder is that of the collections."""
-    return [sys.executable, str(_DOOR), "local", "harvester", collection_id, *options]
-
-
-def harvest_in_bucket(bucket: str, collection_id: str, *options: str) -> list[str]:
-    return [sys.executable, str(_DOOR), "aws", "harvester", bucket, collection_id, *options]
-
-
-def person(*words: str) -> list[str]:
-    """A command as a person types it."""
-    return [sys.executable, str(_ROOT / "twarc_cloud.py"), *words]
 
 
 def record(folder: Path, collection_id: str) -> dict[str, Any]:

@@ -103,7 +103,8 @@ def _harvest(folder: Path, environment: dict[str, str], limit: Quota) -> Iterato
     with (folder / "log").open("wb") as log:
         counter = subprocess.Popen(["grep", "-c", "^{"], stdin=PIPE, stdout=PIPE)
         process = subprocess.Popen(
-            harvests.harvest_in_bucket(BUCKET, _ID), cwd=folder, env={**os.environ, **KEYS, **environment},
+            harvests.HERE.harvest_in_bucket(BUCKET, _ID), cwd=folder,
+            env={**os.environ, **KEYS, **environment},
             stdin=DEVNULL, stdout=counter.stdin, stderr=log,
         )  # fmt: skip
     assert counter.stdin and counter.stdout

@@ -1,7 +1,7 @@
 """Search and timelines from a server that only sends: what is left is the client; and the memory of pages."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from bench.measured import cost
 from bench.page_server import record, served
 from bench.servers import KEYS
 from bench.sizes import Size
-from bench.throughput import Figure, Job, compared
+from bench.throughput import Figure, Job, Opened, compared
 
 _A_PAGE = 100
 # Pages of 246 KB.
@@ -40,7 +40,7 @@ def _timelines(*, posts: int) -> Iterator[Job]:
         yield Job("timelines", users * _DEPTH, base, _ids(users))
 
 
-JOBS: dict[str, Callable[..., object]] = {"search": _search, "timelines": _timelines}
+JOBS: dict[str, Opened] = {"search": _search, "timelines": _timelines}
 
 
 def measure(*, rounds: int) -> Iterator[Figure]:
@@ -50,14 +50,18 @@ def measure(*, rounds: int) -> Iterator[Figure]:
 
 def by_concurrency(*, users: int) -> Iterator[Size]:
     """Timelines with pages of a quarter of a megabyte, at 20 ms a request."""
-    folder = Path(_recorded(pages=_DEPTH // _A_PAGE, posts=_SMALLER_PAGE).name)
     for concurrency in (1, 8, 32):
-        with tempfile.TemporaryDirectory() as here, served(folder, latency=0.02) as base:
-            harvests.write(Path(here), "sized", **harvests.timelines(_ids(users), screen_name="known"))
-            environment = {**KEYS, "X_API_URL": base, "TWARC_CLOUD_CONCURRENCY": str(concurrency)}
-            spent = cost(harvests.harvest("sized"), folder=Path(here), environment=environment)
-            posts = harvests.record(Path(here), "sized")["tweets"]
-            yield Size(f"timelines at once, of {users} users", concurrency, spent, posts)
+        yield at_once(concurrency, users=users)
+
+
+def at_once(concurrency: int, *, users: int, of: harvests.Checkout = harvests.HERE) -> Size:
+    folder = Path(_recorded(pages=_DEPTH // _A_PAGE, posts=_SMALLER_PAGE).name)
+    with tempfile.TemporaryDirectory() as here, served(folder, latency=0.02) as base:
+        harvests.write(Path(here), "sized", **harvests.timelines(_ids(users), screen_name="known"))
+        environment = {**KEYS, "X_API_URL": base, "TWARC_CLOUD_CONCURRENCY": str(concurrency)}
+        spent = cost(of.harvest("sized"), folder=Path(here), environment=environment)
+        posts = harvests.record(Path(here), "sized")["tweets"]
+        return Size(f"timelines at once, of {users} users", concurrency, spent, posts)
 
 
 def _ids(users: int) -> tuple[str, ...]:

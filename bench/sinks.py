@@ -77,7 +77,7 @@ def attributed(*, posts: int) -> Iterator[Figure]:
             with stream_server(folder / "posts", 0) as base:
                 environment = {**KEYS, "X_API_URL": base}
                 spent = cost(
-                    harvests.harvest(collection),
+                    harvests.HERE.harvest(collection),
                     folder=folder,
                     environment=environment,
                     pin=False,
@@ -115,7 +115,7 @@ def _harvest(folder: Path, name: str, what: str, *, posts: int, sinks: list[dict
         described = {"type": "filter", "filter": {"track": _WORD, "max_records": posts}, "sinks": sinks}
         harvests.write(folder, name, **described)
         environment = {**KEYS, "X_API_URL": base}
-        spent = cost(harvests.harvest(name), folder=folder, environment=environment, pin=False)
+        spent = cost(harvests.HERE.harvest(name), folder=folder, environment=environment, pin=False)
     return _figure(what, spent, posts=posts, seconds=_seconds(harvests.record(folder, name)))
 
 
@@ -133,7 +133,7 @@ def _catching_up(
     path = folder / "collections" / collection / "collection.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "sinks": [{**sink, "name": "measured"}]}))
     (path.parent / "sinks" / "measured.json").unlink(missing_ok=True)
-    command = harvests.person("sink", "run", collection, "--sink", "measured", "--once")
+    command = harvests.HERE.person("sink", "run", collection, "--sink", "measured", "--once")
     spent = cost(command, folder=folder, environment=KEYS, pin=False, out=os.devnull)
     return _figure(what, spent, posts=posts, seconds=spent.seconds)
 

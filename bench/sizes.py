@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import harvests
 from bench.measured import Cost, cost
@@ -24,7 +25,7 @@ class Size:
     posts: int
 
 
-def overhead(*, users: int, memory: int = 0) -> Size:
+def overhead(*, users: int, memory: int = 0, of: harvests.Checkout = harvests.HERE) -> Size:
     """A harvest of many users of which all but one are done: nearly no requests, but all the rest."""
     with tempfile.TemporaryDirectory() as folder, emulator("--no-limits", "--users", "1") as base:
         known = user_ids(base)
@@ -32,7 +33,7 @@ def overhead(*, users: int, memory: int = 0) -> Size:
         description = harvests.timelines([*ids, *known], screen_name="somebody", since_id=_SINCE)
         description["sweep"] = {"after": ids[-1], "started": "2026-11-23T00:00:00.000000+00:00"}
         what = "collection without requests"
-        return _harvested(Path(folder), base, what, users, memory=memory, **description)
+        return _harvested(Path(folder), base, what, users, memory=memory, of=of, **description)
 
 
 def timelines(*, users: int, posts_each: int, memory: int = 0) -> Size:
@@ -55,14 +56,14 @@ def waiting(*, users: int) -> Size:
 def search(*, posts: int, memory: int = 0) -> Size:
     options = ("--no-limits", "--users", "5", "--search-posts", str(posts), "--search-word", _WORD)
     with tempfile.TemporaryDirectory() as folder, emulator(*options) as base:
-        description = {"type": "search", "search": {"query": _WORD}}
+        description: dict[str, Any] = {"type": "search", "search": {"query": _WORD}}
         return _harvested(Path(folder), base, "posts of a search", posts, memory=memory, **description)
 
 
 def stream(*, posts: int, memory: int = 0) -> Size:
     options = ("--no-limits", "--users", "5", "--stream-rate", "max", "--stream-posts", str(posts + 10_000))
     with tempfile.TemporaryDirectory() as folder, emulator(*options) as base:
-        description = {"type": "filter", "filter": {"track": _WORD, "max_records": posts}}
+        description: dict[str, Any] = {"type": "filter", "filter": {"track": _WORD, "max_records": posts}}
         return _harvested(Path(folder), base, "posts of a stream", posts, memory=memory, **description)
 
 
@@ -74,9 +75,16 @@ def curve(sizes: tuple[int, ...]) -> Iterator[Size]:
 
 
 def _harvested(
-    folder: Path, base: str, what: str, number: int, *, memory: int = 0, **description: object
+    folder: Path,
+    base: str,
+    what: str,
+    number: int,
+    *,
+    memory: int = 0,
+    of: harvests.Checkout = harvests.HERE,
+    **description: Any,
 ) -> Size:
     harvests.write(folder, "sized", **description)
     environment = {**KEYS, "X_API_URL": base}
-    spent = cost(harvests.harvest("sized"), folder=folder, environment=environment, memory=memory)
+    spent = cost(of.harvest("sized"), folder=folder, environment=environment, memory=memory)
     return Size(what, number, spent, harvests.record(folder, "sized")["tweets"])

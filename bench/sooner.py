@@ -1,19 +1,26 @@
 """An hour of a harvest in two minutes: all that it does at intervals, it does thirty times as often."""
 
+import json
+import subprocess
 import sys
 import time
 
-from harvester.settings import Settings
+from bench.harvests import HERE, Checkout
 
 TIMES = 30
 _EVERY = 15.0
+_USUAL = """
+import json
+from harvester.settings import Settings
+names = ("lock_seconds", "checkpoint_seconds", "stop_poll_seconds", "seconds_per_file")
+print(json.dumps({name: getattr(Settings(), name) for name in names}))
+"""
 
 
-def environment() -> dict[str, str]:
+def environment(of: Checkout = HERE) -> dict[str, str]:
     """The settings of a harvest whose hours are short; what is counted in bytes or posts stays."""
-    usual = Settings()
-    intervals = ("lock_seconds", "checkpoint_seconds", "stop_poll_seconds", "seconds_per_file")
-    return {f"TWARC_CLOUD_{name.upper()}": str(getattr(usual, name) / TIMES) for name in intervals}
+    usual = json.loads(subprocess.check_output([of.python, "-c", _USUAL], cwd=of.root))
+    return {f"TWARC_CLOUD_{name.upper()}": str(seconds / TIMES) for name, seconds in usual.items()}
 
 
 def spend(minutes: float, what: str) -> None:

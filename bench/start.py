@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -19,8 +18,7 @@ from harvester.store.by_boto3 import Boto3Requests
 from harvester.store.client import Client
 from tests.support.servers import S3Server, seaweedfs
 
-_DOOR = Path(__file__).resolve().parents[1] / "twarc_cloud.py"
-_BUCKET = "posts"
+BUCKET = "posts"
 _DESCRIBED = {"type": "search", "search": {"query": "cat"}}
 _ALONE: tuple[tuple[str, ...], ...] = (("--help",), ("collection", "once", "--help"))
 _PLACED = (
@@ -48,15 +46,15 @@ def measure(*, rounds: int) -> Iterator[Start]:
         folder = Path(name)
         harvests.write(folder, "one", **_DESCRIBED)
         server = servers.enter_context(seaweedfs(folder / "s3"))
-        _prepare(server)
-        on_s3 = {**server.environment, "TWARC_CLOUD_BUCKET": _BUCKET}
+        prepare(server)
+        on_s3 = {**server.environment, "TWARC_CLOUD_BUCKET": BUCKET}
         for command in _ALONE:
             yield _medians(command, "", folder, {}, rounds)
         for command in _PLACED:
             yield _medians(command, "folder", folder, {}, rounds)
             yield _medians(command, "S3", folder, on_s3, rounds)
         if watched.LINUX:
-            for store, bucket in (("folder", None), ("S3", (server, _BUCKET))):
+            for store, bucket in (("folder", None), ("S3", (server, BUCKET))):
                 found = [watched.start(bucket) for _ in range(rounds)]
                 cpu, peak = (statistics.median(each) for each in zip(*found, strict=True))
                 yield Start("a harvest, to its first request", store, cpu, peak)
@@ -74,8 +72,8 @@ class Asked:
 def requests(*, times: int) -> Iterator[Asked]:
     """Each request of a harvest, repeated with each of the two clients."""
     with tempfile.TemporaryDirectory() as name, seaweedfs(Path(name) / "s3") as server:
-        _prepare(server)
-        clients = (server.requests(_BUCKET), Boto3Requests(_BUCKET, server.client(), lambda: None))
+        prepare(server)
+        clients = (server.requests(BUCKET), Boto3Requests(BUCKET, server.client(), lambda: None))
         for operation, parameters in _asked().items():
             own, boto3 = (_each(client, operation, parameters, times) for client in clients)
             yield Asked(operation, own, boto3)
@@ -108,15 +106,15 @@ def _each(client: Client, operation: str, parameters: dict[str, Any], times: int
     return (time.process_time() - before) / times * 1000
 
 
-def _prepare(server: S3Server) -> None:
-    """A bucket with one collection, to which somebody has written before."""
+def prepare(server: S3Server, of: harvests.Checkout = harvests.HERE) -> None:
+    """A bucket with one collection, to which this revision has written before."""
     s3 = server.client()
-    s3.create_bucket(Bucket=_BUCKET)
+    s3.create_bucket(Bucket=BUCKET)
     described = json.dumps({"id": "one", **_DESCRIBED}).encode()
-    s3.put_object(Bucket=_BUCKET, Key="collections/one/collection.json", Body=described)
+    s3.put_object(Bucket=BUCKET, Key="collections/one/collection.json", Body=described)
     with tempfile.TemporaryDirectory() as folder:
-        found = {**server.environment, "TWARC_CLOUD_BUCKET": _BUCKET}
-        cost(_command(("doctor",)), folder=Path(folder), environment=found, allowed=(0, 1))
+        found = {**server.environment, "TWARC_CLOUD_BUCKET": BUCKET}
+        cost(of.person("doctor"), folder=Path(folder), environment=found, allowed=(0, 1))
 
 
 def _medians(
@@ -124,7 +122,8 @@ def _medians(
 ) -> Start:
     # A harvest that was never started has no outcome to show.
     found = [
-        cost(_command(words), folder=folder, environment=environment, allowed=(0, 1)) for _ in range(rounds)
+        cost(harvests.HERE.person(*words), folder=folder, environment=environment, allowed=(0, 1))
+        for _ in range(rounds)
     ]
     return Start(
         " ".join(words),
@@ -132,7 +131,3 @@ def _medians(
         statistics.median(one.cpu for one in found),
         statistics.median(one.peak for one in found),
     )
-
-
-def _command(words: tuple[str, ...]) -> list[str]:
-    return [sys.executable, str(_DOOR), *words]

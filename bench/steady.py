@@ -54,7 +54,7 @@ class Stage:
     posts: Path
     certificate: tuple[Path, ...]
     s3: S3Server
-    root: Path = _ROOT
+    of: harvests.Checkout = harvests.HERE
 
     @property
     def trust(self) -> dict[str, str]:
@@ -63,11 +63,8 @@ class Stage:
         return {name: str(self.certificate[0]) for name in names}
 
 
-def measure(*, rounds: int, seconds: float, root: Path = _ROOT) -> Iterator[Figure]:
-    """At each rate, with and without TLS; rounds over all peers, as the machine has other things to do.
-
-    `root` is the checkout that is measured.
-    """
+def measure(*, rounds: int, seconds: float) -> Iterator[Figure]:
+    """At each rate, with and without TLS; rounds over all peers, as the machine has other things to do."""
     with tempfile.TemporaryDirectory() as name, seaweedfs(Path(name) / "s3") as s3:
         folder = Path(name)
         samples(folder / "posts")
@@ -75,20 +72,21 @@ def measure(*, rounds: int, seconds: float, root: Path = _ROOT) -> Iterator[Figu
         pair = loopback_certificate(folder)
         for rate in RATES:
             for certificate in ((), pair) if pair else ((),):
-                stage = Stage(folder / "posts", certificate, s3, root)
+                stage = Stage(folder / "posts", certificate, s3)
                 found: dict[str, list[float]] = {peer: [] for peer in _PEERS}
                 for _ in range(rounds):
                     for peer, costs in found.items():
-                        costs.append(cost_of_a_post(peer, stage, rate=rate, seconds=seconds))
+                        with tempfile.TemporaryDirectory() as here:
+                            costs.append(cost_of_a_post(peer, stage, Path(here), rate=rate, seconds=seconds))
                 for peer, costs in found.items():
                     yield Figure(rate, bool(certificate), peer, statistics.median(costs))
 
 
-def cost_of_a_post(peer: str, stage: Stage, *, rate: int, seconds: float) -> float:
-    """Microseconds of CPU of one peer, at one rate."""
-    with tempfile.TemporaryDirectory() as name, stream_server(stage.posts, rate, *stage.certificate) as base:
-        command, environment = _PEERS[peer](Path(name), base, stage)
-        with running(command, Path(name), {**stage.trust, **environment}) as pid:
+def cost_of_a_post(peer: str, stage: Stage, folder: Path, *, rate: int, seconds: float) -> float:
+    """Microseconds of CPU of one peer, at one rate; it runs in the folder."""
+    with stream_server(stage.posts, rate, *stage.certificate) as base:
+        command, environment = _PEERS[peer](folder, base, stage)
+        with running(command, folder, {**stage.trust, **environment}) as pid:
             await_flow(base, stage.certificate)
             time.sleep(_WARM)
             cpu, sent = cpu_clock(pid), sent_by(base, stage.certificate)
@@ -106,20 +104,18 @@ def _bare(_: Path, base: str, __: Stage) -> _Start:
 
 def _in_folder(folder: Path, base: str, stage: Stage) -> _Start:
     harvests.write(folder, ID, **_FILTER)
-    command = [sys.executable, str(stage.root / "tweet_harvester.py"), "local", "harvester", ID]
-    return command, {**KEYS, "X_API_URL": base}
+    return stage.of.harvest(ID), {**KEYS, "X_API_URL": base}
 
 
 def _in_bucket(_: Path, base: str, stage: Stage) -> _Start:
-    return in_bucket(stage.s3, f"{ID}-{time.time_ns()}", base, root=stage.root)
+    return in_bucket(stage.s3, f"{ID}-{time.time_ns()}", base, of=stage.of)
 
 
-def in_bucket(s3: S3Server, collection: str, base: str, *, root: Path = _ROOT) -> _Start:
+def in_bucket(s3: S3Server, collection: str, base: str, *, of: harvests.Checkout = harvests.HERE) -> _Start:
     """Describe a collection in the bucket; what harvests it."""
     described = json.dumps({"id": collection, **_FILTER}).encode()
     s3.client().put_object(Bucket=BUCKET, Key=f"collections/{collection}/collection.json", Body=described)
-    command = [sys.executable, str(root / "tweet_harvester.py"), "aws", "harvester", BUCKET, collection]
-    return command, {**KEYS, **s3.environment, "X_API_URL": base}
+    return of.harvest_in_bucket(BUCKET, collection), {**KEYS, **s3.environment, "X_API_URL": base}
 
 
 _PEERS = {"bare": _bare, "folder": _in_folder, "S3": _in_bucket}

@@ -5,9 +5,10 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bench import harvests
 from bench.measured import Cost, cost
@@ -37,15 +38,19 @@ class Job:
     base: str
     ids: tuple[str, ...] = ()
 
-    def harvest(self, folder: Path) -> tuple[Cost, int]:
+    def described(self) -> dict[str, Any]:
+        """The collection of this job, without its id."""
         kinds = {
             "stream": {"type": "filter", "filter": {"track": _WORD, "max_records": self.posts}},
             "search": {"type": "search", "search": {"query": _WORD}},
             "timelines": harvests.timelines(self.ids, screen_name="known"),
         }
-        harvests.write(folder, self.name, **kinds[self.name])
+        return kinds[self.name]
+
+    def harvest(self, folder: Path, of: harvests.Checkout = harvests.HERE) -> tuple[Cost, int]:
+        harvests.write(folder, self.name, **self.described())
         environment = {**KEYS, "X_API_URL": self.base}
-        spent = cost(harvests.harvest(self.name), folder=folder, environment=environment)
+        spent = cost(of.harvest(self.name), folder=folder, environment=environment)
         return spent, harvests.record(folder, self.name)["tweets"]
 
     def twarc2(self, folder: Path) -> tuple[Cost, int]:
@@ -68,6 +73,9 @@ class Job:
         command = [sys.executable, "-m", "bench.bare", self.base, self.name, "bare.jsonl.gz", argument]
         spent = cost(command, folder=folder, environment={"PYTHONPATH": root})
         return spent, json.loads((folder / "out").read_text())["posts"]
+
+
+Opened = Callable[..., AbstractContextManager[Job]]
 
 
 @contextmanager
@@ -96,7 +104,11 @@ def _timelines(*, posts: int) -> Iterator[Job]:
         yield Job("timelines", count * each, base, ids)
 
 
-JOBS: dict[str, Callable[..., object]] = {"stream": _stream, "search": _search, "timelines": _timelines}
+JOBS: dict[str, Opened] = {
+    "stream": _stream,
+    "search": _search,
+    "timelines": _timelines,
+}
 
 
 def measure(*, rounds: int, posts: int, slow_posts: int) -> Iterator[Figure]:
@@ -105,7 +117,11 @@ def measure(*, rounds: int, posts: int, slow_posts: int) -> Iterator[Figure]:
 
 
 def compared(
-    jobs: Mapping[str, Callable[..., object]], *, rounds: int, posts: int, slow_posts: int
+    jobs: Mapping[str, Opened],
+    *,
+    rounds: int,
+    posts: int,
+    slow_posts: int,
 ) -> Iterator[Figure]:
     """Rounds over all peers, so that what else the machine does falls on all alike.
 
@@ -123,8 +139,8 @@ def compared(
             yield _median(found[peer])
 
 
-def _figure(opened: Callable[..., object], name: str, peer: str, *, posts: int) -> Figure:
-    with tempfile.TemporaryDirectory() as folder, opened(posts=posts) as job:  # type: ignore[attr-defined]
+def _figure(opened: Opened, name: str, peer: str, *, posts: int) -> Figure:
+    with tempfile.TemporaryDirectory() as folder, opened(posts=posts) as job:
         spent, got = getattr(job, peer)(Path(folder))
         if got < job.posts:
             raise SystemExit(f"{peer} got {got} of {job.posts} posts of {name}")

@@ -1,7 +1,6 @@
 """How many MB of uncompressed records are verified a second by one core, pages and stream objects."""
 
 import random
-import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,23 +13,23 @@ from bench import harvests
 from bench.measured import Cost, cost
 from harvester.harvest.segment import Segment
 
-_DOOR = Path(__file__).resolve().parents[1] / "twarc_cloud.py"
 _NOW = datetime(2026, 11, 23, 9, 0, 0, tzinfo=UTC)
 _HARVEST = "collections/bench/harvests/2026/11/23/09/00/00"
 _PAGE = 100
+KINDS = ("pages", "stream objects")
+COMMAND = ("collection", "verify", "bench")
 
 
 def measure(*, megabytes: int) -> Iterator[tuple[str, int, Cost]]:
     """For each kind of record: its name, the uncompressed bytes, what verifying them cost."""
-    for kind in ("pages", "stream objects"):
+    for kind in KINDS:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            raw = _stored(folder, kind, megabytes)
-            command = [sys.executable, str(_DOOR), "collection", "verify", "bench"]
-            yield kind, raw, cost(command, folder=folder, environment={})
+            raw = stored(folder, kind, megabytes)
+            yield kind, raw, cost(harvests.HERE.person(*COMMAND), folder=folder, environment={})
 
 
-def _stored(folder: Path, kind: str, megabytes: int) -> int:
+def stored(folder: Path, kind: str, megabytes: int) -> int:
     """Write a harvest of about this many MB; returns the bytes of records it holds."""
     harvests.write(folder, "bench", type="search", search={"query": "snow"})
     here = folder / _HARVEST

@@ -32,7 +32,9 @@ def memory_of(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
-def start(bucket: tuple[S3Server, str] | None = None) -> tuple[float, float]:
+def start(
+    bucket: tuple[S3Server, str] | None = None, of: harvests.Checkout = harvests.HERE
+) -> tuple[float, float]:
     """CPU seconds from the start of the process to its first request to X, and MB then.
 
     The collection is in a folder, or in the `bucket` of a server, where it is called `one`.
@@ -56,7 +58,8 @@ def start(bucket: tuple[S3Server, str] | None = None) -> tuple[float, float]:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_address[1]}"
-        process = _started(Path(folder), base, {"type": "search", "search": {"query": "cat"}}, bucket)
+        described = {"type": "search", "search": {"query": "cat"}}
+        process = _started(Path(folder), base, described, bucket, of)
         try:
             if not arrived.wait(30):
                 raise SystemExit("no request came")
@@ -89,10 +92,7 @@ def wait_for_stream(base: str) -> None:
     """Return once a stream is open and its start is behind it."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        if any(
-            "stream" in request["path"].rpartition("/")[2]
-            for request in asked(base, "/emulator/truth")["requests"]
-        ):
+        if is_streaming(base):
             # The first checkpoint and what start has left to do are not the idle state.
             time.sleep(5)
             return
@@ -100,17 +100,27 @@ def wait_for_stream(base: str) -> None:
     raise SystemExit("the stream was not opened")
 
 
+def is_streaming(base: str) -> bool:
+    """Has a stream of posts been asked of this emulator?"""
+    requests = asked(base, "/emulator/truth")["requests"]
+    return any("stream" in request["path"].rpartition("/")[2] for request in requests)
+
+
 def _started(
-    folder: Path, base: str, description: dict[str, Any], bucket: tuple[S3Server, str] | None = None
+    folder: Path,
+    base: str,
+    description: dict[str, Any],
+    bucket: tuple[S3Server, str] | None = None,
+    of: harvests.Checkout = harvests.HERE,
 ) -> subprocess.Popen[bytes]:
     environment = {**os.environ, **KEYS, "X_API_URL": base}
     if bucket:
         server, name = bucket
         environment |= server.environment
-        command = pinned(harvests.harvest_in_bucket(name, "one"), -1)
+        command = pinned(of.harvest_in_bucket(name, "one"), -1)
     else:
         harvests.write(folder, "watched", **description)
-        command = pinned(harvests.harvest("watched"), -1)
+        command = pinned(of.harvest("watched"), -1)
     log = (folder / "log").open("wb")
     with log:
         return subprocess.Popen(
