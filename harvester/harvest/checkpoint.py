@@ -195,6 +195,15 @@ def fetch_parts(
             file.truncate(size)
 
 
+def stored_part(store: Store, here: HarvestKeys, name: str, size: int) -> bytes:
+    """What the store has of a growing file up to `size`; less if parts of it are missing."""
+    data = b""
+    for entry in store.entries(here.parts + name + "-"):
+        if len(data) == int(entry.key.rpartition("-")[2]) < size:
+            data += store.read(entry.key).data
+    return data[:size]
+
+
 def _not_stored(store: Store, here: HarvestKeys, state: State) -> dict[str, int]:
     """The side file that was to be stored after the last segment, which is; all of it is in `open/`."""
     side = state.finished[-1].side if state.finished else None

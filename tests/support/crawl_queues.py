@@ -65,13 +65,20 @@ class Queues:
 
 @dataclass
 class PlayedLists:
-    """The lists of one worker, which outlive it as its harvests do; it has none at first."""
+    """The lists of one worker, which outlive it as its harvests do; it has none at first.
+
+    `all` are those of each worker, by its name.
+    """
 
     lines: dict[str, dict[str, Tree]] = field(default_factory=dict)
     chains: dict[tuple[str, str], Tree] = field(default_factory=dict)
+    all: dict[str, "PlayedLists"] = field(default_factory=dict)
 
     def ended(self) -> Mapping[str, Mapping[str, Tree]]:
         return self.lines
+
+    def ended_by(self, worker: str) -> Mapping[str, Mapping[str, Tree]]:
+        return self.all[worker].lines
 
     def chain(self, user: str, direction: str) -> Tree:
         return self.chains.get((user, direction), {})

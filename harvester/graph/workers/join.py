@@ -10,6 +10,7 @@ from harvester.collection.workers import crawl_owner
 from harvester.documents import Tree
 from harvester.documents.lists import list_ends
 from harvester.errors import Exit, HarvesterError
+from harvester.graph.workers.ended import ended_lists
 from harvester.graph.workers.marks import Marks
 from harvester.graph.workers.pace import Pace
 from harvester.graph.workers.queue import CrawlQueue
@@ -17,6 +18,7 @@ from harvester.graph.workers.shared_crawl import SharedCrawl
 from harvester.harvest.crawl import StoredCrawl, ids_in
 from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, Earlier
 from harvester.settings import Settings
+from harvester.store.keys import CollectionKeys
 from harvester.store.worker_keys import WorkerKeys
 
 
@@ -34,6 +36,10 @@ class _Own:
                 if end.depth == self.crawl.depth and end.user in self.crawl.done.get(end.direction, ()):
                     found.setdefault(end.user, {})[end.direction] = {"outcome": end.outcome}
         return found
+
+    def ended_by(self, worker: str) -> Mapping[str, Mapping[str, Tree]]:
+        crawl = self.crawl
+        return ended_lists(crawl.store, CollectionKeys(worker), crawl.started, crawl.depth)
 
     def chain(self, user: str, direction: str) -> Tree:
         return self.crawl.chain(user, direction)

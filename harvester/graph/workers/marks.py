@@ -20,7 +20,8 @@ from harvester.store import Store, Stored
 from harvester.store.keys import CollectionKeys
 from harvester.store.worker_keys import WorkerKeys
 
-# After this many seconds without its worker, a user is another's: its list begins anew and is paid again.
+# After this many seconds without its worker, a user is another's: a list that had not ended begins anew
+# and is paid again.
 ABANDONED = 600.0
 # How often a worker takes up a user, without a page of it in between, until the user is given up.
 TRIES = 8
@@ -30,11 +31,15 @@ _SLOT = 10
 
 @dataclass(frozen=True)
 class Claim:
-    """Who collects a user, how often it took the user up, and how many edges it had when it last did."""
+    """Who collects a user, how often it took the user up, and how many edges it had when it last did.
+
+    `after` is the worker whose user it was until now, if that is another.
+    """
 
     worker: str
     tries: int = 1
     received: int = 0
+    after: str = ""
 
     def data(self) -> bytes:
         return orjson.dumps({"worker": self.worker, "tries": self.tries, "received": self.received})
@@ -135,7 +140,8 @@ class Marks:
         if held.worker != self.worker and not self._is_gone(held.worker, before.modified):
             return None
         again = held.tries + 1 if held.received >= received else 1
-        made = replace(held, worker=self.worker, tries=again, received=received)
+        after = held.worker if held.worker != self.worker else ""
+        made = replace(held, worker=self.worker, tries=again, received=received, after=after)
         try:
             self._store.replace(key, made.data(), version=before.version)
         except (Conflict, NotFound):

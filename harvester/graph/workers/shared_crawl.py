@@ -35,6 +35,10 @@ class OwnLists(Protocol):
         """The lines of the lists of this depth that ended, by user and direction."""
         ...
 
+    def ended_by(self, worker: str) -> Mapping[str, Mapping[str, Tree]]:
+        """The same of another worker, which is gone; as far as the store has them."""
+        ...
+
     def chain(self, user: str, direction: str) -> Tree: ...
 
     def earlier(self, user: str, direction: str) -> Earlier | None: ...
@@ -170,6 +174,13 @@ class SharedCrawl:
         if claim.tries > TRIES:
             self._give_up(user, f"its worker ended {TRIES} times while it collected this user")
             return False
+        if claim.after:
+            # It may have died between the end of a list and the mark.
+            ended = self.own.ended_by(claim.after).get(user, {})
+            left = left - ended.keys()
+            if not left:
+                self.marks.mark_done(user, _outcome(ended))
+                return False
         with self._guard:
             self._open[user] = left
         return True

@@ -87,7 +87,7 @@ class Worker:
 
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name, self.stop = world, name, Stop()
-        self.lists = world.lists.setdefault(name, PlayedLists())
+        self.lists = world.lists.setdefault(name, PlayedLists(all=world.lists))
         self.clock = Hands(world.store)
         self.crawl = SharedCrawl(
             _CRAWL,
@@ -240,6 +240,22 @@ def test_users_of_a_worker_that_is_gone_are_taken_over_after_a_while(world: Worl
     world.store.later = timedelta(seconds=ABANDONED + 5)
     assert world.worker("libraries.2").work() == ["7"]
     # Who comes back finds that the user is another's, and done.
+    assert world.worker("libraries.1").work() == []
+
+
+@pytest.mark.parametrize("ended", [("followers",), ("following",), ("followers", "following")])
+def test_a_list_that_ended_before_its_worker_was_gone_is_not_read_again(
+    world: World, ended: tuple[str, ...]
+) -> None:
+    world.users, world.directions = ["7"], ("followers", "following")
+    died = world.worker("libraries.1")
+    assert died.take()
+    died.store(Waiting("7", ended))
+    world.store.later = timedelta(seconds=ABANDONED + 5)
+    left = tuple(each for each in world.directions if each not in ended)
+    assert world.worker("libraries.2").work() == (["7"] if left else [])
+    assert world.collected == {("7", each): 1 for each in world.directions}
+    assert world.marks().outcome("7")["outcome"] == "complete"
     assert world.worker("libraries.1").work() == []
 
 
