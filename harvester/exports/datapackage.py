@@ -9,12 +9,12 @@ import orjson
 
 from harvester.documents import Tree
 from harvester.exports import csv_table, described
-from harvester.exports.external_sort import Sorter
 from harvester.exports.ids import sort_key
 from harvester.exports.output import folder, output
 from harvester.exports.posts import Posts
 from harvester.exports.written import Written, written
 from harvester.networks.rows import AccountRow
+from harvester.reading.external_sort import Sorter
 
 _COUNTS = ("_count", "duration_minutes", "edits_remaining")
 _TRUTHS = ("protected", "verified", "possibly_sensitive", "is_edit_eligible", "copyright")

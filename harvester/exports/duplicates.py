@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Iterable
 from itertools import groupby
 
-from harvester.exports.external_sort import Sorter
 from harvester.networks.rows import PostRow
+from harvester.reading.external_sort import Sorter
 
 KEEP, FIRST, NEWEST = "keep", "first", "newest"
 CHOICES = (KEEP, FIRST, NEWEST)

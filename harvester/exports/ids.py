@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harvester.exports.external_sort import Sorter
 from harvester.exports.output import output
 from harvester.exports.posts import Posts
 from harvester.exports.written import Written, written
+from harvester.reading.external_sort import Sorter
 
 POSTS, USERS = "posts", "users"
 

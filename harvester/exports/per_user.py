@@ -5,13 +5,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from harvester.exports.external_sort import Pair, Sorter
 from harvester.exports.ids import sort_key
 from harvester.exports.json_lines import line_of
 from harvester.exports.output import folder, output
 from harvester.exports.posts import Posts
 from harvester.exports.sorted_by_time import time_key
 from harvester.exports.written import Written
+from harvester.reading.external_sort import Pair, Sorter
 from harvester.text import counted
 
 # Names may come from any network; none may lead out of its folder.

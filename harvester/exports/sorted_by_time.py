@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harvester.exports.external_sort import Sorter
 from harvester.exports.json_lines import line_of
 from harvester.exports.output import output
 from harvester.exports.posts import Posts
 from harvester.exports.written import Written, written
+from harvester.reading.external_sort import Sorter
 
 # Keys may be below zero, for posts of before the time from which they count.
 _MIDDLE = 1 << 63

@@ -7,9 +7,9 @@ import msgspec
 
 from harvester.errors import Exit, HarvesterError
 from harvester.exports.edges.lists import FOLLOWERS, Lists
-from harvester.exports.external_sort import Pair, Sorter
 from harvester.exports.ids import sort_key
 from harvester.networks.rows import AccountRow
+from harvester.reading.external_sort import Pair, Sorter
 from harvester.text import whole_number
 
 _MEMORY = 48 << 20

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from harvester.errors import HarvesterError
-from harvester.exports.external_sort import Pair, Sorter
 from harvester.exports.ids import sort_key
 from harvester.exports.posts import Progress
+from harvester.reading.external_sort import Pair, Sorter
 from harvester.reading.files import HarvestFolder, harvest_folders
 from harvester.reading.lines import BadRecord, RawLine, stored_lines
 from harvester.store.file_names import EDGES, is_side

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from itertools import chain
 
-from harvester.exports.external_sort import Sorter
 from harvester.exports.files.local import ids_in, packed_id
 from harvester.exports.ids import sort_key
 from harvester.exports.output import output
 from harvester.exports.written import Written, written
+from harvester.reading.external_sort import Sorter
 from harvester.reading.lines import OnBad
 
 

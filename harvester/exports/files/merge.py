@@ -7,13 +7,13 @@ from itertools import groupby
 from pathlib import Path
 
 from harvester.errors import Exit, HarvesterError
-from harvester.exports.external_sort import Sorter
 from harvester.exports.files.ids import write_ids
 from harvester.exports.files.local import is_of_records, is_packed, no_files, posts_in
 from harvester.exports.ids import sort_key
 from harvester.exports.json_lines import line_of
 from harvester.exports.output import folder, output
 from harvester.exports.sorted_by_time import time_key
+from harvester.reading.external_sort import Sorter
 from harvester.reading.lines import BadRecord
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from harvester.exports.external_sort import Sorter
 from harvester.exports.network.edges import KINDS, Ends
+from harvester.reading.external_sort import Sorter
 
 _MOST = 400_000
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.exports.external_sort import Sorter
+from harvester.reading.external_sort import Sorter
 
 _PAIRS = st.lists(st.tuples(st.binary(max_size=3), st.binary(max_size=3)), max_size=60)
 
@@ -35,7 +35,7 @@ def test_each_key_comes_once_with_its_greatest_value(
 
 
 def test_many_runs_become_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harvester.exports.external_sort._MOST_RUNS", 3)
+    monkeypatch.setattr("harvester.reading.external_sort._MOST_RUNS", 3)
     with Sorter(memory=1) as sorter:
         for number in range(40):
             sorter.add(b"%03d" % (number * 7 % 40))
