@@ -41,7 +41,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "isal": ("harvest.segment", "networks.x", "reading", "exports", "sinks.archive"),
     "msgspec": (
         *("networks.x", "networks.rows", "networks.profiles", "collection.replay", "documents", "sinks"),
-        *("search.facts", "search.hits", "search.copies", "exports", "tables", "reading"),
+        *("search.facts", "search.hits", "exports", "tables", "reading"),
     ),
     "oauthlib": ("networks.x",),
     "obstore": ("store.reading",),

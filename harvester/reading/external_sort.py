@@ -14,7 +14,7 @@ from harvester.errors.files import naming
 Pair = tuple[bytes, bytes]
 
 # Bytes of keys and values; Python needs about the same amount in addition.
-_MEMORY = 64 << 20
+MEMORY = 64 << 20
 _OF_A_PAIR = 160
 # Of each run, one block is in memory.
 _BLOCK = 256 << 10
@@ -30,7 +30,7 @@ class Sorter:
     Used within `with`: its temporary files are removed at the end.
     """
 
-    def __init__(self, *, unique: bool = False, memory: int = _MEMORY) -> None:
+    def __init__(self, *, unique: bool = False, memory: int = MEMORY) -> None:
         self._unique, self._memory = unique, memory
         self._pairs: list[Pair] = []
         self._by_key: dict[bytes, bytes] = {}

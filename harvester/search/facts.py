@@ -12,7 +12,6 @@ from harvester.search.words import folded, name_of, tag_of
 # For posts without a known time; its day is far from all others.
 _EPOCH_MS = 1_288_834_974_657
 _BITS = 22
-_NONE: list[str] = []
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
@@ -32,11 +31,6 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     lat: float | None
     lon: float | None
     included: bool
-
-    @property
-    def without_words(self) -> "Facts":
-        """What is counted of a post once it is known to match."""
-        return msgspec.structs.replace(self, words="", mentions=_NONE, has=_NONE)
 
     @property
     def cell(self) -> int:
