@@ -13,13 +13,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.checkouts import checked_out, name_of
-from bench.harvests import Checkout
 from bench.revision_parts import BARE, PARTS, S5CMD, TWARC2
 from bench.revision_s3 import Figures, Tool
 
@@ -138,7 +137,8 @@ def main(words: Sequence[str] | None = None) -> None:
         print(f"| what | {' | '.join(checkouts)} | last / first | goal | |")
         print(f"| --- | {' | '.join('--:' for _ in checkouts)} | --: | --- | --- |", flush=True)
         for part in chosen.only or PARTS:
-            found = _measured(part, checkouts, chosen.rounds)
+            peers = () if chosen.within is not None else PARTS[part].peers
+            found = _measured(part, {**{peer: peer for peer in peers}, **checkouts}, chosen.rounds)
             for line in lines(part, found, list(checkouts), within=chosen.within):
                 print(line, flush=True)
     print(
@@ -147,10 +147,9 @@ def main(words: Sequence[str] | None = None) -> None:
     )
 
 
-def _measured(name: str, checkouts: dict[str, Checkout], count: int) -> Rounds:
+def _measured(name: str, tools: Mapping[str, Tool], count: int) -> Rounds:
     """Each round over all tools, every second one in reverse, as the machine has other things to do."""
     part, rounds = PARTS[name], []
-    tools: dict[str, Tool] = {**{peer: peer for peer in part.peers}, **checkouts}
     count = 1 if part.once else count
     started = time.monotonic()
     with part.opened() as measure:
