@@ -11,6 +11,7 @@ from harvester.documents import Collection
 from harvester.errors import Conflict
 from harvester.harvest import missed_interval
 from harvester.harvest.context import Context
+from harvester.harvest.manifest import Manifests
 from harvester.harvest.workdir import State, Work
 from harvester.store.keys import SEGMENTS, USER_SEGMENTS, HarvestKeys
 from harvester.store.pointer import Pointer
@@ -20,13 +21,14 @@ from harvester.store.pointer import Pointer
 class Claim:
     """What belongs to one harvest alone.
 
-    `checkpoint` and `summary` write checkpoint.json and harvest.json; both exist.
+    `checkpoint` and `summary` write checkpoint.json and harvest.json; both exist. The manifests may not yet.
     """
 
     here: HarvestKeys
     work: Work
     checkpoint: Pointer
     summary: Pointer
+    manifests: Manifests
 
     @property
     def state(self) -> State:
@@ -54,7 +56,8 @@ def claim(context: Context, collection: Collection) -> Claim:
             started += timedelta(seconds=1)
     Pointer(store, here.collection).create(without_secrets(collection))
     begin = USER_SEGMENTS if is_crawl(collection) else SEGMENTS
-    return Claim(here, Work.begin(context.work_root, state, begin=begin), checkpoint, summary)
+    work = Work.begin(context.work_root, state, begin=begin)
+    return Claim(here, work, checkpoint, summary, Manifests(store, here))
 
 
 def _behind_its_crawl(context: Context, collection: Collection) -> datetime:

@@ -55,6 +55,8 @@ class Ending:
     # It may hold API keys.
     used: Mapping[str, Any] = field(repr=False)
     summary: Callable[[State], HarvestSummary]
+    # As the harvest itself has written them; one that died is finished without.
+    manifests: Manifests | None = None
 
     def __post_init__(self) -> None:
         self._here: HarvestKeys = self.keys.harvest(moment(self.work.state.harvest))
@@ -103,7 +105,7 @@ class Ending:
         return file
 
     def _write_manifests(self) -> None:
-        Manifests(self.store, self._here).add(*self.work.state.finished, *self._others)
+        (self.manifests or Manifests(self.store, self._here)).add(*self.work.state.finished, *self._others)
 
     def _change_collection(self) -> None:
         history.edit(

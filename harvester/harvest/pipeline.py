@@ -14,7 +14,6 @@ from harvester.harvest import checkpoint
 from harvester.harvest.checkpoint import Parts, SegmentUpload
 from harvester.harvest.claim import Claim
 from harvester.harvest.context import Context
-from harvester.harvest.manifest import Manifests
 from harvester.harvest.minutes import Minutes
 from harvester.harvest.segment import Finished
 from harvester.harvest.upload_queue import Uploads
@@ -58,9 +57,8 @@ class Storing:
         self._checkpoints = context.checkpoints
         self._note_heard, self._note_batch = context.note_heard, context.note_batch
         self._here, self._work = claim.here, claim.work
-        self._pointer, self._summary = claim.checkpoint, claim.summary
+        self._pointer, self._summary, self._manifests = claim.checkpoint, claim.summary, claim.manifests
         self._parts = Parts(self._store, self._here, self._work.folder)
-        self._manifests = Manifests(self._store, self._here)
         self._checkpointing = threading.Event()
         self._has_news = False
         self._last = _Known(orjson.Fragment(claim.state.to_json()), {}, "")
