@@ -25,13 +25,13 @@ def _hear_for_a_minute(stage: Stage, broken: BrokenStream) -> None:
         broken.hear()
 
 
-def _cut(stage: Stage, *, minutes: int) -> Going:
+def _cut(stage: Stage, *, minutes: int, seconds: float = 0.0) -> Going:
     """A stream that hears posts for a minute, is cut, and hears more."""
     broken = BrokenStream(stage)
     broken.begin(track="flood", **({"backfill_minutes": minutes} if minutes else {}))
     with broken.streaming() as going:
         _hear_for_a_minute(stage, broken)
-        broken.cut()
+        broken.cut(seconds=seconds)
         # X's time is known to a second or so.
         stage.clock.advance(5)
         broken.hear()
@@ -50,6 +50,18 @@ def test_what_x_delivers_again_is_stored_once_and_leaves_no_gap(tmp_path: Path) 
         assert len(_events(going, "gap recovered")) == 1
         assert sorted(going.end.ids) == sorted(stage.control.stream()["ids"])
         assert _events(going, "duplicates")[0]["dropped"] == 20
+        assert going.end.summary["billed"]["posts"] == stage.control.truth()["billed"]["posts_once_a_day"]
+
+
+def test_what_x_delivers_again_after_midnight_is_in_the_bill_again(tmp_path: Path) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0, recovery=True) as stage:
+        now = stage.clock.now()
+        midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+        stage.clock.advance((midnight - now).total_seconds() - 75)
+        going = _cut(stage, minutes=5, seconds=45)
+        truth = stage.control.truth()["billed"]
+        assert truth["posts_once_a_day"] > len(going.end.ids)
+        assert going.end.summary["billed"]["posts"] == truth["posts_once_a_day"]
 
 
 def test_without_the_option_nothing_is_delivered_again(tmp_path: Path) -> None:
@@ -125,9 +137,9 @@ def test_a_gap_that_began_before_what_x_delivers_is_not_waited_for() -> None:
 
 def test_posts_from_before_the_gap_are_dropped_and_of_the_last_seconds_what_is_remembered_decides() -> None:
     read = _read(-40, -1, 5, 61)
-    assert _recovery().drop_old(read) == 1
+    assert _recovery().drop_old(read) == _read(-40).ids
     assert (read.ids, read.lines) == (_read(-1, 5, 61).ids, _read(-1, 5, 61).lines)
-    assert _recovery(inherited=True).drop_old(read) == 1
+    assert _recovery(inherited=True).drop_old(read) == _read(-1).ids
     assert read.ids == _read(5, 61).ids
 
 

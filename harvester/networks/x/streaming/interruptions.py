@@ -100,6 +100,12 @@ class SeenIds:
             self._recent, self._older = {}, self._recent
         return dropped
 
+    def charge(self, ids: Sequence[str], day: date) -> None:
+        """Count posts that are not kept: X charges for them, too, if they have not come on this day."""
+        again = dict.fromkeys(ids, day)
+        self.charged += sum(all(seen.get(post_id) != day for seen in self._seen()) for post_id in again)
+        self._recent.update(again)
+
     def _seen(self) -> tuple[dict[str, date], dict[str, date]]:
         return self._recent, self._older
 

@@ -180,9 +180,11 @@ class StreamSupervisor:
         )
 
     def _note_records(self, read: StreamRead) -> None:
-        if self._recovery:
-            self.duplicates += self._recovery.drop_old(read)
         before = self._seen.charged
+        if self._recovery:
+            old = self._recovery.drop_old(read)
+            self._seen.charge(old, read.since.date())
+            self.duplicates += len(old)
         self.duplicates += self._seen.drop_seen(read)
         if self._charged:
             self._charged(self._seen.charged - before)

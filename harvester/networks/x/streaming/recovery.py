@@ -59,8 +59,8 @@ class Recovery:
         """Whether all that was published in the gap has come."""
         return self._reaches and self._went_back and self._is_live
 
-    def drop_old(self, read: StreamRead) -> int:
-        """Take the records that have come before the gap out of the read; how many those are."""
+    def drop_old(self, read: StreamRead) -> list[str]:
+        """Take the records that have come before the gap out of the read; the ids of those."""
         kept: dict[int, str] = {}
         self.brings_old = False
         for number, post_id in enumerate(read.ids):
@@ -70,7 +70,7 @@ class Recovery:
             self._is_live = self._is_live or (time is not None and time >= self._opened)
             if time is None or time >= self._old:
                 kept[number] = post_id
-        dropped = len(read.ids) - len(kept)
+        dropped = [post_id for number, post_id in enumerate(read.ids) if number not in kept]
         if dropped:
             read.lines = [read.lines[number] for number in kept]
             read.ids = list(kept.values())
