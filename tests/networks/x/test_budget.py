@@ -74,6 +74,26 @@ def test_a_stream_ends_with_the_last_post_that_the_budget_pays(tmp_path: Path) -
         assert not going.end.summary.get("missed_interval")
 
 
+@pytest.mark.parametrize("kind", ["user_timeline", "graph"])
+def test_many_chains_that_lose_answers_spend_a_budget_of_52_dollars_and_no_more(
+    tmp_path: Path, kind: str
+) -> None:
+    lists = {"users": 6000, "posts_per_user": 0, "hubs": "0:5500,1:900,2:700,3:800,4:333"}
+    world = lists if kind == "graph" else {"users": 16, "posts_per_user": 700}
+    with staged(tmp_path, **world) as stage:
+        users = stage.accounts[:5] if kind == "graph" else stage.accounts
+        stage.control.faults([{"on": "GET /2/users/*", "when": {"every": 3}, "do": "cut-mid-page"}])
+        known = {} if kind == "graph" else {"screen_name": "known"}
+        stage.add("dear", type=kind, users={user: known for user in users}, budget_usd=52)
+        ended = stage.harvest("dear", concurrency=8)
+        assert (ended.outcome.state, ended.summary["limit"]) == ("stopped", "budget")
+        assert ended.summary["billed"]["unanswered"]["requests"] > 1
+        truth = stage.emulated.truth()["billed"]
+        # What it lost came again on the same day, unless that is midnight.
+        assert truth["posts_at_most"] * 0.005 + truth["users_at_most"] * 0.01 <= 52
+        assert 51.5 < ended.summary["billed"]["usd"] <= 52
+
+
 def test_what_is_kept_for_one_is_waited_for_by_others() -> None:
     billed, stop = billing(budget=1.0), Stop()
     entered = threading.Event()
