@@ -1,6 +1,8 @@
 """The keys of tables: Parquet files made from files of records, and notes about their sources."""
 
+import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,8 +72,14 @@ def is_of_harvest(made: Made) -> bool:
 
 
 def of_day(collection_id: str, day: str, source: str) -> Made:
-    """The tables that replace all others of a day."""
+    """The tables that stand for several others of a day."""
     return Made(collection_id, day, f"day-{source}")
+
+
+def source_of_sets(sets: Mapping[str, str]) -> str:
+    """Identifies the sets with these names and sources, of which one of a day is made."""
+    named = " ".join(f"{name} {source}" for name, source in sorted(sets.items()))
+    return hashlib.sha256(named.encode()).hexdigest()[:SIGNS]
 
 
 def is_of_day(made: Made) -> bool:

@@ -1,6 +1,6 @@
 """The existing tables of a collection: sets of Parquet files, each complete once its note exists."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -71,6 +71,11 @@ def _replaced(store: Store, found: Catalog, day: Made) -> None:
             made = Made(day.collection, day.day, str(each.get("name")))
             found.replaced[made] = str(each.get("source"))
             found.days.setdefault(day, []).append(made)
+
+
+def replacing(sets: Mapping[str, str]) -> Tree:
+    """What the note of a day's set says of the sets, by name with their sources, that it stands for."""
+    return {"replaces": [{"name": name, "source": source} for name, source in sorted(sets.items())]}
 
 
 def read_note(store: Store, key: str) -> Tree:

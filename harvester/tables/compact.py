@@ -1,21 +1,19 @@
 """Combines the small files of a day into one for each table, in steps that are safe at any crash."""
 
-import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.store import Store
-from harvester.store.table_keys import Made, of_day
+from harvester.store.table_keys import Made, of_day, source_of_sets
 from harvester.tables import columns
-from harvester.tables.catalog import LEFT_OUT, Catalog, catalog
+from harvester.tables.catalog import LEFT_OUT, Catalog, catalog, replacing
 from harvester.tables.duck import connected, in_words, literal, parquet
 from harvester.tables.local import left_out, local_paths
 from harvester.tables.placing import metadata, store_set
 from harvester.tables.records import Part
 
-_SIGNS = 16
 _ORDER = {"posts": "key, file, line", "accounts": "id, seen_at", "harvests": "harvest", "gaps": "harvest"}
 
 
@@ -30,8 +28,7 @@ class Day:
 
     @property
     def source(self) -> str:
-        named = " ".join(f"{name} {source}" for name, source in sorted(self.replaces.items()))
-        return hashlib.sha256(named.encode()).hexdigest()[:_SIGNS]
+        return source_of_sets(self.replaces)
 
 
 def days_to_compact(found: Catalog, month: str) -> Iterator[Day]:
@@ -55,10 +52,9 @@ def compact(store: Store, collection_id: str, month: str, *, memory_mb: int = 51
         with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp:
             made = of_day(collection_id, day.day, day.source)
             parts = _parts(store, found, day, Path(temp), memory_mb)
-            replaces = [{"name": name, "source": source} for name, source in sorted(day.replaces.items())]
             lacking = left_out(store, found, day.sets, Path(temp))
             known = {} if lacking is None else {LEFT_OUT: lacking}
-            note = {"of": {"day": day.day}, "replaces": replaces, **known}
+            note = {"of": {"day": day.day}, **replacing(day.replaces), **known}
             store_set(store, made, day.source, parts, note)
     return days
 

@@ -1,6 +1,6 @@
-"""A harvest and its gaps as rows."""
+"""Harvests and their gaps as rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,10 @@ class Harvest:
         return [gap for gap in found if isinstance(gap, dict)] if isinstance(found, list) else []
 
 
-def harvest_parts(harvest: Harvest, folder: Path, notes: dict[str, str]) -> Iterator[Part]:
+def harvest_parts(harvests: Sequence[Harvest], folder: Path, notes: dict[str, str]) -> Iterator[Part]:
     """The files of the tables of harvests and gaps."""
-    for table, rows in (("harvests", [harvest.row]), ("gaps", harvest.gaps)):
+    gaps = [gap for harvest in harvests for gap in harvest.gaps]
+    for table, rows in (("harvests", [harvest.row for harvest in harvests]), ("gaps", gaps)):
         if not rows:
             continue
         path, source = folder / f"{table}.parquet", folder / f"{table}.ndjson"
@@ -92,7 +93,7 @@ def harvest_parts(harvest: Harvest, folder: Path, notes: dict[str, str]) -> Iter
             f"SELECT {columns.selected(of_table)} FROM read_json({literal(str(source))}, "
             f"format = 'newline_delimited', columns = {columns.read_as(of_table)})"
         )
-        with connected(folder) as connection, in_words(harvest.folder.folder):
+        with connected(folder) as connection, in_words(harvests[0].folder.folder):
             connection.execute(parquet(read, path, **notes))
         yield Part(table, path, len(rows))
 

@@ -124,7 +124,7 @@ def _is_current(there: Catalog, keys: CollectionKeys, files: Sequence[RecordFile
         if len(there.notes[made]) > 1:
             return False
         held |= set(there.days[made]) if is_of_day(made) else {made}
-    return {made for made in held if not is_of_harvest(made)} == set(wanted)
+    return {made for made in held if not is_of_harvest(made) and not is_of_day(made)} == set(wanted)
 
 
 def _as_in_records(name: str) -> str:

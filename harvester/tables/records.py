@@ -1,6 +1,6 @@
-"""One file of records becomes one Parquet file for each table that it has rows for."""
+"""Files of records become one Parquet file for each table that they have rows for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,15 +30,21 @@ class Rows:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._posts, self._accounts = Spool(folder, "posts"), Spool(folder, "accounts")
-        # Each page repeats its accounts; unchanged ones are left out.
+        self._files: list[str] = []
+        # Each page repeats its accounts; of a file, unchanged ones are left out.
         self._seen: dict[str, int] = {}
 
     @property
     def count(self) -> int:
         return self._posts.count
 
+    def begin(self, file: str) -> None:
+        """The lines that follow are of the file of records with this key."""
+        self._files.append(file)
+        self._seen = {}
+
     def add(self, line: Line) -> None:
-        number = b'{"line":%d,' % line.number
+        number = b'{"file":%d,"line":%d,' % (len(self._files), line.number)
         for post in line.rows.posts:
             self._posts.add(post.key, number + _encode(post)[1:] + b"\n")
         for account in line.rows.accounts:
@@ -51,28 +57,29 @@ class Rows:
             self._seen[account.id] = same
             self._accounts.add(_order(account.id), number + encoded[1:] + b"\n")
 
-    def parts(self, file: str, notes: dict[str, str]) -> Iterator[Part]:
-        """The files of all tables that have rows, made from the file of records with this key."""
-        with connected(self.folder) as connection, in_words(file):
+    def parts(self, notes: dict[str, str]) -> Iterator[Part]:
+        """The files of all tables that have rows."""
+        with connected(self.folder) as connection, in_words(self._files[0]):
             posts = self.folder / "posts.parquet"
             for table, spool, path in (
                 ("posts", self._posts, posts),
                 ("accounts", self._accounts, self.folder / "accounts.parquet"),
             ):
                 if spool.count:
-                    made = _write(connection, parquet(_of_rows(table, spool, file), path, **notes))
+                    made = _write(connection, parquet(_of_rows(table, spool, self._files), path, **notes))
                     yield Part(table, path, made)
             if self._posts.count:
                 yield from _derived(connection, posts, self.folder, notes)
 
 
-def _of_rows(table: str, spool: Spool, file: str) -> str:
+def _of_rows(table: str, spool: Spool, files: Sequence[str]) -> str:
     of_table = columns.TABLES[table]
-    given = {"file": literal(file)}
+    # Rows have the numbers of their files.
+    given = {"file": f"[{', '.join(map(literal, files))}][file]"}
     if "day" in of_table:
         given["day"] = "nullif(left(created_at, 10), '')"
     source = literal(str(spool.write()))
-    held = columns.read_as(of_table, without=tuple(given))
+    held = columns.read_as(of_table | {"file": columns.INT}, without=("day",))
     return (
         f"SELECT {columns.selected(of_table, **given)} "
         f"FROM read_json({source}, format = 'newline_delimited', columns = {held})"

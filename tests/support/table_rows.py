@@ -12,8 +12,9 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from harvester.tables.ask import answer, opened
-from harvester.tables.build import Builder, Result
+from harvester.tables.build import Builder
 from harvester.tables.columns import ACCOUNT, POST, TIME
+from harvester.tables.making import Result
 from harvester.tables.paths import paths_of
 
 Row = dict[str, Any]

@@ -27,8 +27,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.system]
 def test_killed_builds_come_to_what_a_fresh_one_makes(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "collections")
     lines = record_forms.made_up_lines()
-    for day in range(1, 4):
+    for day in range(1, 3):
         store_harvest(store, _KEYS, lines, lines[:2], at=f"2026-10-0{day}T09:00:00Z")
+    # These share one set.
+    for hour in range(10, 18):
+        store_harvest(store, _KEYS, lines[:4], at=f"2026-10-03T{hour}:00:00Z")
     ended = subprocess.run(
         [sys.executable, "-m", "tests.support.table_kills", str(_KILLS), str(store.root), "election"],
         cwd=_ROOT,

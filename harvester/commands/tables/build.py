@@ -22,7 +22,8 @@ from harvester.text import counted
 if TYPE_CHECKING:
     from harvester.store import Store
     from harvester.store.keys import CollectionKeys
-    from harvester.tables.build import Builder, Result
+    from harvester.tables.build import Builder
+    from harvester.tables.making import Result
 
 from harvester.commands.tables.shared import folder_option, ids_argument, keys_of, target_of
 
