@@ -11,6 +11,8 @@ from harvester.networks.x.post_ids import published
 
 # A post whose id is further from X's clock than this was made by something that is not X.
 _PLAUSIBLE = timedelta(minutes=15)
+# Seconds by which the clocks of X's machines may differ: of the one that answers, and the one that dates posts.
+_APART = 1.0
 
 
 class NetworkTime:
@@ -28,7 +30,7 @@ class NetworkTime:
             return
         moment = told.timestamp()
         # Whole seconds, of some moment between the request and its answer.
-        low, high = moment - self._clock.elapsed(), moment + 1.0 - sent
+        low, high = moment - _APART - self._clock.elapsed(), moment + 1.0 + _APART - sent
         with self._lock:
             before = self._bounds or (low, high)
             if max(low, before[0]) <= min(high, before[1]):
