@@ -181,6 +181,15 @@ def test_refused_keys_are_tried_twice_and_then_told() -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_keys_for_which_x_gives_no_token_are_tried_twice_and_then_told() -> None:
+    refused = {"code": 99, "message": "Unable to verify your credentials", "label": "authenticity_token_error"}
+    with scripted(in_turn(Reply(403, {"errors": [refused]}))) as server, pytest.raises(XError) as caught:
+        _client(server, Keys("key", "secret")).timeline("7")
+
+    assert len(server.requests) == 2
+    assert (caught.value.outcome, caught.value.exit_code) == (ApiCode.UNAUTHORIZED, Exit.UNAUTHORIZED)
+
+
 def test_a_clock_that_is_off_is_named_when_keys_are_refused() -> None:
     with (
         scripted(in_turn(Reply(401, {}, {"date": "Mon, 23 Nov 2026 08:00:00 GMT"}))) as server,

@@ -50,7 +50,9 @@ class _Tries:
     by_status: dict[int, int] = field(default_factory=dict)
     backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter=True))
 
-    def exhausted(self, status: int) -> bool:
+    def exhausted(self, problem: Problem) -> bool:
+        # X refuses keys with 401, and those that a token is asked for with 403.
+        status = 401 if problem.outcome == ApiCode.UNAUTHORIZED else problem.status
         self.by_status[status] = self.by_status.get(status, 0) + 1
         most = self.most.get(status) or TRIES.get(status, 1 << 30)
         return self.by_status[status] >= most or self.spent >= self.patience
@@ -140,7 +142,7 @@ class Exchange:
             self.windows.learn(endpoint.window, headers, limited=True)
             return
         again = problem.outcome in (ApiCode.UNAVAILABLE, ApiCode.UNAUTHORIZED)
-        if not again or tries.exhausted(problem.status):
+        if not again or tries.exhausted(problem):
             raise self.error(problem, endpoint, headers)
         if problem.outcome == ApiCode.UNAUTHORIZED:
             self._sessions.refused(endpoint)
