@@ -50,6 +50,7 @@ class Options:
     gzip: bool = False
     refuse_tweet_fields: bool = False
     vary: int | None = None
+    surprise: int | None = None
     problem_host: str = "api.twitter.com"
     parent_pid: int | None = None
     exit_on_stdin_close: bool = False
@@ -102,6 +103,7 @@ NUMBERS: tuple[Row, ...] = (
     ("--apps", {"type": int}, "apps, of which the others have emulator-bearer-2 and so on"),
     ("--post-bytes", {"type": int}, "aimed-at size of a generated post with all fields"),
     ("--vary", {"type": int, "metavar": "SEED"}, "let all that X does not promise vary, by this seed"),
+    ("--surprise", {"type": int, "metavar": "SEED"}, "vary the contents of answers, too, by this seed"),
     ("--parent-pid", {"type": int}, "exit when this process is gone"),
 )
 WORDS: tuple[Row, ...] = (

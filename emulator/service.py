@@ -12,6 +12,7 @@ from emulator.ledger import Truth
 from emulator.options import Options
 from emulator.streaming.rules import Rules
 from emulator.streaming.stream import Stream
+from emulator.surprises import Surprises
 from emulator.views.pages import Pages
 from emulator.world.archive_files import loaded
 from emulator.world.query_cache import Queries
@@ -35,6 +36,7 @@ class Service:
     faults: Faults
     queries: Queries
     apps: "list[Service]"
+    surprises: Surprises | None
 
 
 def services_of(options: Options) -> list[Service]:
@@ -50,7 +52,7 @@ def services_of(options: Options) -> list[Service]:
                 limits=Limits(first.clock, seconds=options.window, enforced=options.limits),
                 door=Door(number),
                 rules=rules,
-                stream=_stream(options, first.world, first.pages, truth, rules),
+                stream=_stream(options, first.world, first.pages, truth, rules, first.surprises),
             )
         )
     return first.apps
@@ -67,6 +69,7 @@ def service_of(options: Options) -> Service:
     truth = Truth(clock)
     rules = _rules(options, world, problems)
     apps: list[Service] = []
+    surprises = None if options.surprise is None else Surprises(options.surprise)
     service = Service(
         options=options,
         clock=clock,
@@ -77,10 +80,11 @@ def service_of(options: Options) -> Service:
         limits=Limits(clock, seconds=options.window, enforced=options.limits),
         door=Door(owner=options.owner),
         rules=rules,
-        stream=_stream(options, world, pages, truth, rules),
+        stream=_stream(options, world, pages, truth, rules, surprises),
         faults=Faults.from_file(options.faults, seed=options.seed),
         queries=Queries(world, Bounds(options.geo_miles)),
         apps=apps,
+        surprises=surprises,
     )
     apps.append(service)
     return service
@@ -98,7 +102,14 @@ def _rules(options: Options, world: World, problems: Problems) -> Rules:
     )
 
 
-def _stream(options: Options, world: World, pages: Pages, truth: Truth, rules: Rules) -> Stream:
+def _stream(
+    options: Options,
+    world: World,
+    pages: Pages,
+    truth: Truth,
+    rules: Rules,
+    surprises: Surprises | None,
+) -> Stream:
     return Stream(
         world,
         pages,
@@ -107,4 +118,5 @@ def _stream(options: Options, world: World, pages: Pages, truth: Truth, rules: R
         most=options.connections,
         keepalive=options.keepalive,
         backlog=options.stream_backlog,
+        surprises=surprises,
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote
 
+from emulator.api.answers import Answer, json_answer
 from emulator.api.errors import unauthorized
 
 # Known to everybody who reads this: they open a toy on loopback and nothing else.
@@ -125,3 +126,15 @@ def is_consumer(authorization: str) -> bool:
         return scheme.lower() == "basic" and base64.b64decode(rest).decode() == wanted
     except ValueError:
         return False
+
+
+def token_answer(authorization: str) -> Answer:
+    """Of `/oauth2/token`: the first app's bearer token, for its consumer key and secret."""
+    if not is_consumer(authorization):
+        error: Mapping[str, object] = {
+            "code": 99,
+            "message": "Unable to verify your credentials",
+            "label": "authenticity_token_error",
+        }
+        return json_answer({"errors": [error]}, status=403, outcome="unauthorized")
+    return json_answer({"token_type": "bearer", "access_token": CREDENTIALS["bearer_token"]})

@@ -6,19 +6,24 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-LAYOUT = struct.Struct(">4sBQQQ")
+LAYOUT = struct.Struct(">4sBQQQQ")
 # These may differ between the pages of one chain.
 FREE = frozenset(["max_results", "pagination_token", "next_token"])
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a chain of pages stands: below `top`, not under `floor`, next after `last`; or before it."""
+    """Where a chain of pages stands: below `top`, not under `floor`, next after `last`; or before it.
+
+    The post `held` comes there, too. `salt` makes another token for the same place.
+    """
 
     top: int
     floor: int
     last: int
     backwards: bool = False
+    held: int = 0
+    salt: int = 0
 
 
 def fingerprint(endpoint: str, subject: str, params: Mapping[str, str]) -> bytes:
@@ -29,7 +34,8 @@ def fingerprint(endpoint: str, subject: str, params: Mapping[str, str]) -> bytes
 
 
 def token(place: Place, bound: bytes) -> str:
-    raw = LAYOUT.pack(bound, int(place.backwards), place.top, place.floor, place.last)
+    flags = int(place.backwards) | place.salt << 1
+    raw = LAYOUT.pack(bound, flags, place.top, place.floor, place.last, place.held)
     return base64.b32encode(raw + checksum(raw)).decode().rstrip("=").lower()
 
 
@@ -41,8 +47,8 @@ def place_of(text: str, bound: bytes) -> Place | None:
         return None
     if len(raw) != LAYOUT.size + 3 or checksum(raw[:-3]) != raw[-3:]:
         return None
-    given, backwards, top, floor, last = LAYOUT.unpack(raw[:-3])
-    return Place(top, floor, last, bool(backwards)) if given == bound else None
+    given, flags, top, floor, last, held = LAYOUT.unpack(raw[:-3])
+    return Place(top, floor, last, bool(flags & 1), held) if given == bound else None
 
 
 def checksum(raw: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """The accounts that follow an account, and those that it follows, as whole profiles in pages."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 
@@ -9,6 +10,7 @@ from emulator.api.page_tokens import Place, fingerprint, place_of, token
 from emulator.endpoints.posts import refused_account
 from emulator.endpoints.users import profiles_body
 from emulator.service import Service
+from emulator.surprises import Surprises
 from emulator.world.graph import Edge
 
 # The number of accounts of the previous page that are repeated if a list grows while it is read.
@@ -28,6 +30,8 @@ def page(service: Service, call: Call, direction: str) -> Answer:
     if refused := refused_account(service, user_id):
         return refused
     bound = fingerprint(call.endpoint, call.subject, call.params)
+    if service.surprises:
+        return surprising_page(service, service.surprises, call, direction, bound)
     given = given_place(service, call, bound)
     newest = next(edges(service, user_id, direction), Edge(0, 0)).position
     place = given or Place(newest, 0, newest + 1)
@@ -48,6 +52,33 @@ def page(service: Service, call: Call, direction: str) -> Answer:
     shown = shown[: max(0, len(shown) - call.lacking)]
     if given and shown:
         meta["previous_token"] = token(Place(place.top, 0, below, True), bound)
+    return Answer(
+        body=profiles_body(service, call, shown, meta=meta),
+        users=shown,
+        ledger=(direction, user_id),
+        owned=user_id == service.options.owner,
+    )
+
+
+def surprising_page(
+    service: Service, surprises: Surprises, call: Call, direction: str, bound: bytes
+) -> Answer:
+    """The same list in an order of its own, by places in it or by numbers that shift as it changes."""
+    user_id = int(call.subject)
+    place = given_place(service, call, bound) or Place(0, 0, 0)
+    size = int(call.params.get("max_results", 100))
+    plan = surprises.plan(size)
+    listed = sorted(
+        (surprises.place_in_list(edge.position), edge.number) for edge in edges(service, user_id, direction)
+    )
+    begin = place.last if surprises.lists_by_offset else bisect_left(listed, (place.last, -1))
+    again = min(plan.repeats, begin, size)
+    end = min(begin + min(plan.size, size - again), len(listed))
+    shown = [service.world.people.id(number) for _, number in listed[begin - again : end]]
+    meta: dict[str, object] = {"result_count": len(shown)}
+    if end < len(listed) or (end > begin and plan.trailing):
+        after = end if surprises.lists_by_offset else listed[end - 1][0] + 1 if end else 0
+        meta["next_token"] = token(Place(0, 0, after, salt=plan.salt), bound)
     return Answer(
         body=profiles_body(service, call, shown, meta=meta),
         users=shown,

@@ -14,6 +14,7 @@ from emulator.api.parameters import ACCEPTS, RECENT_SECONDS
 from emulator.clock import first_id_at, parsed_iso
 from emulator.language import Matcher, QueryError
 from emulator.service import Service
+from emulator.surprises import Surprises
 from emulator.world.world import TOP, Post
 
 DAY = 86_400
@@ -157,6 +158,8 @@ def page(service: Service, call: Call, chain: Chain) -> Answer:
     place = given_place(service, call, bound) or Place(min(chain.high, TOP), chain.low, min(chain.high, TOP))
     size = int(call.params.get("max_results", (ACCEPTS[call.endpoint].page or (0, 0, 10))[2]))
     size = size if call.page_cap is None else min(size, call.page_cap)
+    if service.surprises and not place.backwards:
+        return surprising_page(service, service.surprises, call, chain, place, bound, size)
     if place.backwards:
         posts = list(chain.way(place.last, place.top))[-size:]
         more = True
@@ -165,6 +168,35 @@ def page(service: Service, call: Call, chain: Chain) -> Answer:
         found = list(islice(chain.way(max(place.floor, chain.low), place.last), size + 1))
         posts, more = found[:size], len(found) > size
     meta = page_meta(posts, place, bound, more=more)
+    body = service.pages.body(posts, call.view, meta=meta)
+    return Answer(body=body, posts=[post.id for post in posts], ledger=chain.ledger)
+
+
+def surprising_page(
+    service: Service, surprises: Surprises, call: Call, chain: Chain, place: Place, bound: bytes, size: int
+) -> Answer:
+    """The same posts, all of which come by following the tokens; some come twice, or a page later."""
+    plan = surprises.plan(size)
+    again = [post for post in [service.world.post(place.held)] if post] if place.held else []
+    if plan.repeats and place.last < place.top:
+        again += list(chain.way(place.last - 1, place.top))[-plan.repeats :]
+    # A post that is both repeated and held back by the page before comes once, and all of them fit.
+    again = list({post.id: post for post in again}.values())[:size]
+    most = min(plan.size, size - len(again))
+    found = list(islice(chain.way(place.floor, place.last), most + 1))
+    fresh, held = found[:most], surprises.held(found[:most], plan)
+    more = len(found) > most or held is not None or (bool(fresh) and plan.trailing)
+    posts = surprises.in_some_order([*again, *(post for post in fresh if post is not held)])
+    meta: dict[str, Any] = {"result_count": len(posts)}
+    if posts:
+        ids = [post.id for post in posts]
+        meta |= {"newest_id": str(max(ids)), "oldest_id": str(min(ids))}
+    if more:
+        is_first = place.last == place.top
+        top = fresh[0].id + 1 if is_first and fresh else place.top
+        last = fresh[-1].id if fresh else place.last
+        after = Place(top, place.floor, last, held=held.id if held else 0, salt=plan.salt)
+        meta["next_token"] = token(after, bound)
     body = service.pages.body(posts, call.view, meta=meta)
     return Answer(body=body, posts=[post.id for post in posts], ledger=chain.ledger)
 

@@ -53,6 +53,7 @@ def recovered_since(params: Mapping[str, str], *, now: float) -> float | None:
 def rules(service: Service, call: Call) -> Answer:
     ids = [text for text in call.params.get("ids", "").split(",") if text]
     size = int(call.params.get("max_results", 1000))
+    size = service.surprises.rules_page(size) if service.surprises else size
     return json_answer(service.rules.page(ids=ids, size=size, token=call.params.get("pagination_token")))
 
 

@@ -163,11 +163,15 @@ async def pump(stream: Stream, connection: Connection, wire: Wire, course: Cours
             return
         records = next_records(stream, connection, course.room(connection.sent))
         if records:
-            await send(stream, connection, wire, course, course.arranged(records))
+            records = course.arranged(records)
+            if stream.surprises:
+                records = stream.surprises.sent(records, lambda record: record.index >= 0)
+            await send(stream, connection, wire, course, records)
             continue
         connection.woken.clear()
         try:
-            await asyncio.wait_for(connection.woken.wait(), stream.keepalive)
+            pause = stream.surprises.keepalive(stream.keepalive) if stream.surprises else stream.keepalive
+            await asyncio.wait_for(connection.woken.wait(), pause)
         except TimeoutError:
             await send(stream, connection, wire, course, course.released())
             await wire.write(b"\r\n")

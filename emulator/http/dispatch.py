@@ -88,7 +88,8 @@ class Desk:
             return refused(refusal)
         for fault in chosen(fired, frozenset(["partial-errors"])):
             answer = with_errors(self.service.problems, answer, fault)
-        return answer
+        surprises = self.service.surprises
+        return surprises.answered(asking.route.endpoint, answer) if surprises else answer
 
     def _check(self, route: Route, subject: str, params: Mapping[str, str]) -> None:
         problems = self.service.problems

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from email.utils import formatdate
 from itertools import count
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 from aiohttp import web
 
 from emulator import control
-from emulator.api.answers import Answer, json_answer
-from emulator.api.auth import CREDENTIALS, Asked, bearer_token, is_consumer
+from emulator.api.answers import Answer
+from emulator.api.auth import Asked, bearer_token, token_answer
 from emulator.api.errors import Refusal, old_version, plain
 from emulator.endpoints.stream import recovered_since
 from emulator.faults.script import Fault
@@ -178,7 +178,8 @@ class Emulator:
         return tokens.get(token, self.service)
 
     def _headers(self, answer: Answer) -> dict[str, str]:
-        date = formatdate(self.service.clock.now(), usegmt=True)
+        surprises = self.service.surprises
+        date = formatdate(self.service.clock.now() + (surprises.skew() if surprises else 0.0), usegmt=True)
         access = {} if answer.status == 401 else {"x-access-level": "read"}
         return {
             "Date": date,
@@ -190,12 +191,17 @@ class Emulator:
     async def _delivered(self, request: web.BaseRequest, served: Served) -> web.StreamResponse:
         answer = served.answer
         fault = next(iter(served.spoiling), None)
-        response = packed(
-            request, answer, self._headers(answer), squeeze=self.options.gzip, variety=self.variety
-        )
+        surprises, headers, closing = self.service.surprises, self._headers(answer), ""
+        if surprises:
+            answer.headers, closing = surprises.headers(answer.headers), surprises.closing()
+            headers |= {"Connection": "close"} if closing == "told" else {}
+        squeeze = surprises.squeezes() if surprises else self.options.gzip
+        response = packed(request, answer, headers, squeeze=squeeze, variety=self.variety)
         whole = False
         try:
             whole = await sent(request, response, fault, self.variety)
+            if closing:
+                drop(request)
         finally:
             outcome = answer.outcome if whole and fault is None else fault.do if fault else "client-gone"
             truth = self._app_of(request).truth
@@ -223,7 +229,8 @@ class Emulator:
             **served.answer.headers,
             "Content-Type": "application/json; charset=utf-8",
         }
-        wire = StreamWire(request, headers, squeeze=self.options.gzip, variety=self.variety)
+        squeeze = stream.surprises.squeezes() if stream.surprises else self.options.gzip
+        wire = StreamWire(request, headers, squeeze=squeeze, variety=self.variety)
         connection = stream.connect(view_of(dict(request.query)))
         stream.recover(connection, begin=recovered_since(request.query, now=app.clock.now()))
         reason = "client went away"
@@ -249,6 +256,9 @@ class Emulator:
     async def _end(self, connection: Connection, wire: StreamWire) -> None:
         if kind := DISCONNECT_TYPES.get(connection.ending):
             await wire.write(disconnect_message(self.service.problems, kind))
+        surprises = self.service.surprises
+        if surprises and connection.ending != "reset" and surprises.cuts_blank_line():
+            await wire.write(b"\r")
         await wire.end(connection.ending)
 
 
@@ -286,14 +296,3 @@ def asked_of(request: web.BaseRequest) -> Asked:
         query=request.rel_url.raw_query_string,
         authorization=request.headers.get("Authorization", ""),
     )
-
-
-def token_answer(authorization: str) -> Answer:
-    if not is_consumer(authorization):
-        error: Mapping[str, object] = {
-            "code": 99,
-            "message": "Unable to verify your credentials",
-            "label": "authenticity_token_error",
-        }
-        return json_answer({"errors": [error]}, status=403, outcome="unauthorized")
-    return json_answer({"token_type": "bearer", "access_token": CREDENTIALS["bearer_token"]})

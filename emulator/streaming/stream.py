@@ -15,6 +15,7 @@ from emulator.api.errors import Problems
 from emulator.clock import first_id_at, iso
 from emulator.ledger import Truth
 from emulator.streaming.rules import Rule, Rules
+from emulator.surprises import Surprises
 from emulator.views.fields import View
 from emulator.views.pages import Pages
 from emulator.world.world import Post, World
@@ -103,6 +104,7 @@ class Stream:
         most: int,
         keepalive: float,
         backlog: int,
+        surprises: Surprises | None = None,
     ) -> None:
         self.world = world
         self.pages = pages
@@ -111,6 +113,9 @@ class Stream:
         self.most = most
         self.keepalive = keepalive
         self.backlog = backlog
+        self.surprises = surprises
+        # The last that went out, over whatever connection.
+        self.lately: deque[Record] = deque(maxlen=10)
         self.open: dict[str, Connection] = {}
         self.source: Source | None = None
         self._epochs = 0
@@ -141,6 +146,9 @@ class Stream:
 
     def recover(self, connection: Connection, *, begin: float | None) -> None:
         """Deliver the posts that were published since then, even if they were delivered before."""
+        if self.surprises and (count := self.surprises.repeats_at_start()):
+            for record in list(self.lately)[-count:]:
+                connection.push(record)
         oldest = first_id_at(self.world.clock.now() if begin is None else begin)
         found: list[Record] = []
         for index, post_id in enumerate(self.truth.stream.ids) if begin is not None else ():
@@ -207,7 +215,10 @@ class Stream:
 
     def line(self, post: Post, view: View, matched: Iterable[Rule]) -> bytes:
         parts = [b'"data":' + post.json(view), *self.pages.expanded([post], view)]
-        parts.append(b'"matching_rules":' + orjson.dumps([rule.matched() for rule in matched]))
+        rules = [rule.matched() for rule in matched]
+        if self.surprises:
+            rules = self.surprises.matching(rules)
+        parts.append(b'"matching_rules":' + orjson.dumps(rules))
         return b"{" + b",".join(parts) + b"}\r\n"
 
 
@@ -228,6 +239,7 @@ def account(stream: Stream, connection: Connection, records: Iterable[Record]) -
     for record in delivered:
         stream.truth.stream.wrote(record.index)
     connection.sent += len(delivered)
+    stream.lately.extend(delivered)
     stream.truth.bill(record.post_id for record in delivered)
 
 
