@@ -167,7 +167,7 @@ def test_the_fields_of_json_are_those_of_the_page(stage: Stage, person: Person) 
 
 
 _FIELDS = {
-    *("id", "started", "gaps", "searches", "posts", "usd", "is_counted", "out_of_reach"),
+    *("id", "started", "gaps", "searches", "posts", "usd", "usd_range", "is_counted", "out_of_reach"),
     *("needs_archive", "needs_archive_usd", "not_settled", "without_rules", "no_rule_live"),
     *("partial", "partial_usd"),
 }

@@ -37,6 +37,7 @@ from harvester.store.keys import CollectionKeys
 from harvester.text import counted
 
 if TYPE_CHECKING:
+    from harvester.curation.repair.estimate import Estimate
     from harvester.curation.repair.plan import Plan
     from harvester.curation.repair.run import Repair
     from harvester.harvest.progress import Outcome, Progress
@@ -85,7 +86,7 @@ def repair(
     if not (dry_run or plan.planned):
         _close_what_is_repaired(workspace, keys)
     known = _counted(workspace, tree, plan, network, yes=yes) if counts and plan.planned else None
-    told = as_tree(plan, network, known)
+    told = as_tree(plan, network, known, None if counts else _estimate(workspace, keys, network, plan))
     if not as_json:
         tell(plan, told, network.rule_values(tree, active=True))
     if dry_run or not plan.planned:
@@ -177,6 +178,15 @@ def _require_idle(workspace: Workspace, keys: CollectionKeys) -> None:
             f"`harvest stop {keys.id} --repair` stops it.",
             exit_code=Exit.LOCKED,
         )
+
+
+def _estimate(workspace: Workspace, keys: CollectionKeys, network: "Network", plan: "Plan") -> "Estimate":
+    from harvester.curation.repair.estimate import estimate
+    from harvester.curation.repair.plan import known_progress
+    from harvester.store.reading import reader
+
+    progress = known_progress(workspace.store, keys)
+    return estimate(reader(workspace.store), keys, network, plan, progress)
 
 
 def _counted(workspace: Workspace, tree: Collection, plan: "Plan", network: "Network", *, yes: bool) -> int:

@@ -14,6 +14,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.text import counted, when
 
 if TYPE_CHECKING:
+    from harvester.curation.repair.estimate import Estimate
     from harvester.curation.repair.plan import Plan, Planned
     from harvester.networks import Network
 
@@ -21,13 +22,16 @@ _SHOWN = 10
 _RULES_SHOWN = 5
 
 
-def as_tree(plan: "Plan", network: "Network", known: int | None) -> Tree:
-    """The plan for programs; `usd` is an estimate unless the posts were counted."""
+def as_tree(plan: "Plan", network: "Network", known: int | None, about: "Estimate | None") -> Tree:
+    """The plan for programs; `usd` is an estimate, with a range, unless the posts were counted."""
+    posts = known if known is not None else about.posts if about else 0.0
+    low, high = (about.low, about.high) if about and known is None else (posts, posts)
     return {
         "gaps": [each.to_tree() for each in plan.planned],
         "searches": plan.searches,
-        "posts": round(plan.posts) if known is None else known,
-        "usd": round(_price(network, plan.posts if known is None else known), 3),
+        "posts": round(posts),
+        "usd": round(_price(network, posts), 3),
+        "usd_range": [round(_price(network, low), 3), round(_price(network, high), 3)],
         "is_counted": known is not None,
         "out_of_reach": [each.to_tree() for each in plan.out_of_reach],
         "needs_archive": [gap.event for gap in plan.too_old],
@@ -54,7 +58,7 @@ def tell(plan: "Plan", told: Tree, active: Iterable[str]) -> None:
         click.echo(
             f"{counted(len(found), 'open gap')}, {plan.seconds:,.0f} s in all; "
             f"{counted(plan.searches, 'search')}; "
-            f"{about}{counted(told['posts'], 'post')} ({how}), {about}${told['usd']:,.2f}."
+            f"{about}{counted(told['posts'], 'post')} ({how}), {about}${told['usd']:,.2f}{_range(told)}."
         )
         for missed in plan.out_of_reach:
             print_line(
@@ -63,6 +67,11 @@ def tell(plan: "Plan", told: Tree, active: Iterable[str]) -> None:
     elif not (plan.too_old or plan.too_new or plan.unknown_rules):
         click.echo("No open gaps.")
     _tell_others(plan, told)
+
+
+def _range(told: Tree) -> str:
+    low, high = (f"${usd:,.2f}" for usd in told["usd_range"])
+    return f" ({low} to {high})" if low != high else ""
 
 
 def to_search(plan: "Plan") -> str:

@@ -67,6 +67,9 @@ class Plan:
     """All open gaps: those that are searched for, and those that are not, and why."""
 
     archive: bool
+    # What the store tells: when a stream ran, and when it heard nothing.
+    harvests: list[HarvestSummary] = field(default_factory=list)
+    gaps: list[StreamGap] = field(default_factory=list)
     planned: list[Planned] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
     too_old: list[StreamGap] = field(default_factory=list)
@@ -81,7 +84,7 @@ class Plan:
 
     @property
     def posts(self) -> float:
-        """How many posts the gaps may have, by the rate of their harvests."""
+        """How many posts the gaps may have, by the average rate of their harvests."""
         return sum(each.posts for each in self.planned)
 
     @property
@@ -132,7 +135,7 @@ def plan_of(
     """What a repair of the collection would search for now; with `again` also for gaps closed as partial."""
     harvests = catalog.all_of(store, keys)
     every = gaps_of(harvests, closed_by(repairs_of(store, keys)))
-    plan = Plan(archive)
+    plan = Plan(archive, harvests, every)
     reach = network.search_reach(archive=archive)
     oldest = now - reach + _MARGIN if reach else None
     known: list[InForce] | None = None
@@ -220,6 +223,16 @@ def _rate(gap: StreamGap, harvests: list[HarvestSummary]) -> float:
         heard = lasted - lost if lost < lasted else lasted
         return summary["tweets"] / heard if heard > 0 else 0.0
     return 0.0
+
+
+def known_progress(store: Store, keys: CollectionKeys) -> Tree:
+    """What earlier repairs noted of their searches."""
+    try:
+        section = history.current(store, keys.repairs).get("repair") or {}
+    except NotFound:
+        return {}
+    found = section.get("progress")
+    return found if isinstance(found, dict) else {}
 
 
 def describe(store: Store, keys: CollectionKeys, collection: Mapping[str, Any], plan: Plan) -> None:
