@@ -1,12 +1,16 @@
 """What lines of stored records hold, as far as it is counted or passed on: how many posts, and which."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
 
 from harvester.documents.foreign import loaded
+
+# Such as `id`, `author_id` and `edit_history_tweet_ids`.
+_NAME_OF_IDS = re.compile(r"(^|_)ids?$")
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,10 @@ def object_of(line: bytes, number: int) -> dict[str, Any]:
 
 
 def readable(line: bytes) -> bytes:
-    """The object in a line with a mark in place of each half of a surrogate pair; raises BrokenLine."""
+    """The object in a line with a mark in place of each half of a surrogate pair, and with ids as text.
+
+    Raises BrokenLine.
+    """
     record = object_of(line, 1)
     try:
         return json.dumps(_whole(record)).encode()
@@ -83,10 +90,12 @@ def readable(line: bytes) -> bytes:
         raise BrokenLine(1, "is not JSON that can be read: it is nested too deeply") from None
 
 
-def _whole(value: Any) -> Any:
-    """The same with a mark in place of each half of a pair."""
+def _whole(value: Any, name: str = "") -> Any:
+    """The same with a mark in place of each half of a pair; a number of this name may be an id."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_whole(name): _whole(inner) for name, inner in value.items()}
-    return [_whole(inner) for inner in value] if isinstance(value, list) else value
+        return {_whole(each): _whole(inner, each) for each, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole(inner, name) for inner in value]
+    return str(value) if type(value) is int and _NAME_OF_IDS.search(name) else value

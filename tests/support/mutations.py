@@ -67,6 +67,8 @@ def mutated(right: Any, random: Random) -> Reply:
     value = copy.deepcopy(value)
     if random.random() < 0.2:
         status, value = copy.deepcopy(random.choice(ERRORS))
+    if random.random() < 0.1:
+        value = with_numbers_as_ids(value)
     for _ in range(random.choice((0, 1, 1, 1, 2, 4))):
         value = _changed(value, random)
     body = _encoded(value, random)
@@ -92,6 +94,16 @@ def refusal(random: Random) -> Reply:
     return Reply(status, value)
 
 
+def with_numbers_as_ids(value: Any, name: str = "") -> Any:
+    """The value with each id as a number, which is the same JSON to many servers."""
+    if isinstance(value, dict):
+        return {each: with_numbers_as_ids(inner, each) for each, inner in value.items()}
+    if isinstance(value, list):
+        return [with_numbers_as_ids(inner, name) for inner in value]
+    is_id = name == "id" or name.endswith(("_id", "_ids"))
+    return int(value) if is_id and isinstance(value, str) and value.isdigit() else value
+
+
 def _encoded(value: Any, random: Random) -> bytes:
     text = json.dumps(value, ensure_ascii=random.random() < 0.5, indent=random.choice((None, None, 1)))
     return text.replace(f'"{_TOO_LONG}"', "9" * 5000).encode("utf-8", "surrogatepass")
@@ -107,7 +119,9 @@ def _changed(value: Any, random: Random) -> Any:
     if deed < 0.35:
         del holder[key]
     elif deed < 0.75:
-        holder[key] = copy.deepcopy(random.choice(_OTHERS))
+        # Another id would be a right answer again.
+        others = [each for each in _OTHERS if key != "id" or each != 7]
+        holder[key] = copy.deepcopy(random.choice(others))
     elif deed < 0.85:
         holder[key] = random.choice(
             ([holder[key]], {"data": holder[key]}, {key if key else "x": holder[key]})

@@ -28,8 +28,8 @@ _including = msgspec.json.Decoder(_Including)
 def included_name(line: bytes, user_id: str) -> str | None:
     """The screen name of an account in the `includes` of a stored page, if it stands there."""
     for account_id, name in _included(line):
-        if account_id == user_id:
-            return name_in({"username": name})
+        if account_id == user_id and (found := name_in({"username": name})):
+            return found
     return None
 
 
@@ -38,9 +38,9 @@ def _included(line: bytes) -> Iterator[tuple[str, Any]]:
         for account in _including.decode(line).includes.users:
             yield account.id, account.username
     except ValueError:
-        # One account without a name shall not hide the others.
+        # One account without a name, or with a number as its id, shall not hide the others.
         for user in _users_in(line):
-            yield user.get("id") or "", user.get("username")
+            yield str(user.get("id")), user.get("username")
 
 
 def _users_in(line: bytes) -> list[dict[str, Any]]:

@@ -71,7 +71,8 @@ class ErrorsOnly(NotAPage):
 
 
 class _Identified(msgspec.Struct, gc=False):
-    id: str
+    # Text in all that X documents; a number is the same id.
+    id: str | int
 
 
 class _Meta(msgspec.Struct):
@@ -102,7 +103,7 @@ def posts_page(body: bytes, provenance: bytes) -> Page:
     found = _decoded(body, _posts, _Posts)
     data = found.data or []
     meta = found.meta or _Meta()
-    ids = _numbers([post.id for post in data])
+    ids = _numbers([str(post.id) for post in data])
     problems = problems_in({"errors": found.errors})
     return Page(
         outcome=ApiCode.OK if data else _outcome_without_data(problems),
@@ -149,7 +150,7 @@ def relations_page(body: bytes, provenance: bytes, *, asked: int = 0) -> Page:
     """A page of followers; as for a timeline its outcome tells of the account they were asked of."""
     body = unmarked(body)
     found = _decoded(body, _posts, _Posts)
-    ids = tuple(account.id for account in found.data or ())
+    ids = tuple(str(account.id) for account in found.data or ())
     _numbers(list(ids))
     problems = problems_in({"errors": found.errors})
     return Page(
@@ -229,12 +230,10 @@ def _numbers(ids: list[str]) -> list[int]:
     text = "".join(ids)
     if ids and not ("" not in ids and text.isascii() and text.isdigit()):
         raise NotAPage(f"{text[:30]!r} holds what is no post id")
-    if (
-        any(len(post_id) > 19 for post_id in ids)
-        or (found := list(map(int, ids)))
-        and max(found) > _LARGEST_ID
-    ):
-        raise NotAPage("an id is longer than a post id can be")
+    # Python reads no number of 5,000 digits.
+    found = [] if any(len(post_id) > 19 for post_id in ids) else list(map(int, ids))
+    if ids and not (found and min(found) > 0 and max(found) <= _LARGEST_ID):
+        raise NotAPage("an id is larger than a post id can be, or 0")
     return found
 
 

@@ -16,6 +16,7 @@ from harvester.networks.rows import PostRow, Rows
 from harvester.networks.x.network import X
 from harvester.networks.x.records import records
 from tests.support import record_forms
+from tests.support.mutations import with_numbers_as_ids
 from tests.support.record_forms import written
 
 real = pytest.mark.skipif(not record_forms.REAL.is_dir(), reason="../shared/data is not here")
@@ -168,6 +169,24 @@ def test_half_of_a_surrogate_pair_is_read_with_a_mark_in_its_place() -> None:
     page = record_forms.page()
     page["data"][0]["text"] = "half \ud83d of a pair"
     assert _rows(page).posts[0].text == "half ? of a pair"
+
+
+@pytest.mark.parametrize("record", [record_forms.page(), record_forms.stream_object()])
+def test_ids_that_are_numbers_are_the_same_posts(record: dict[str, Any]) -> None:
+    numbers = with_numbers_as_ids(record)
+    assert numbers != record
+    line, other = written(record), written(numbers)
+    assert usual().rows(other) == usual().rows(line)
+    assert records(other, ids=True) == records(line, ids=True)
+    assert usual().unseen(other) == usual().unseen(line)
+    for one, two in zip(usual().posts(other), usual().posts(line), strict=True):
+        assert (one.id, one.author, one.published, one.received) == (
+            two.id,
+            two.author,
+            two.published,
+            two.received,
+        )
+        assert usual().rows(one.value) == usual().rows(two.value)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from harvester.errors import HarvesterError
 from harvester.networks import Stopped
 from harvester.networks.x.post_ids import created
 from tests.support.model_x import BASE, TOKEN, USER, Desk, Harvested, ModelX, desk
-from tests.support.mutations import ERRORS, mutated, refusal
-from tests.support.scripted_x import Reply, Request
+from tests.support.mutations import ERRORS, mutated, refusal, with_numbers_as_ids
+from tests.support.scripted_x import Reply, Request, streamed
 
 _EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "160"))
 _FIRST = int(os.environ.get("LAW_FIRST", "0"))
@@ -224,6 +224,21 @@ def test_after_tokens_that_cannot_be_sent_the_rest_is_asked_for_by_its_ids(one: 
     harvested = one.harvest(spoil=spoil)
     assert (sorted(harvested.ids), harvested.error) == (one.model.ids, None)
     assert {event["event"] for event in harvested.events} == {"token unusable"}
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_posts_whose_ids_are_numbers_are_stored_as_they_came(one: Desk, kind: str) -> None:
+    def spoil(_: Request, __: int, right: Any) -> Any:
+        if not callable(right):
+            return with_numbers_as_ids(right)
+        return streamed(b'{"data":{"id":%d,"text":"x"},"matching_rules":[{"id":1}]}\r\n' % BASE)
+
+    one.begin(kind, ModelX([BASE + n for n in range(5 if kind != "filter" else 1)]))
+    harvested = one.harvest(spoil=spoil)
+    assert (sorted(harvested.ids), harvested.error) == (one.model.ids, None)
+    assert b'"id":"' not in b"".join(harvested.lines).replace(b" ", b"")
+    if kind != "filter":
+        assert (one.section["since_id"], harvested.gaps) == (str(BASE + 4), [])
 
 
 def test_an_account_whose_id_is_a_number_is_known_by_its_text(one: Desk) -> None:

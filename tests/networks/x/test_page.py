@@ -51,6 +51,18 @@ def test_ids_are_compared_as_numbers_and_taken_from_the_posts() -> None:
     assert (page.posts, page.newest_id, page.oldest_id, page.next_token) == (2, "100", "99", None)
 
 
+def test_ids_that_are_numbers_are_known_as_text() -> None:
+    body = json.dumps(
+        {"data": [{"id": 99}, {"id": 100}], "includes": {"users": [{"id": 7, "username": "u"}]}}
+    )
+
+    page = posts_page(body.encode(), _FROM)
+
+    assert (page.posts, page.newest_id, page.oldest_id) == (2, "100", "99")
+    assert relations_page(body.encode(), _FROM).ids == ("99", "100")
+    assert included_name(page.line, "7") == "u"
+
+
 def test_an_empty_page_with_a_token_goes_on_and_stores_nothing() -> None:
     page = posts_page(b'{"meta":{"result_count":0,"next_token":"t"}}', _FROM)
 

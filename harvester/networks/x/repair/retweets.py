@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from harvester.networks.records import readable
+
 
 class _Reference(msgspec.Struct):
     type: str = ""
@@ -32,8 +34,8 @@ def retweets(block: bytes) -> list[str]:
 
 def _of_line(line: bytes) -> Iterator[str]:
     try:
-        yield from _of(_records.decode(line))
-    except msgspec.DecodeError:
+        yield from _of(_records.decode(readable(line)))
+    except ValueError:
         return
 
 

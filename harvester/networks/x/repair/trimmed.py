@@ -47,10 +47,11 @@ def trimmed(line: bytes, is_stored: Callable[[str], bool]) -> Trimmed:
 
 
 def _read_whole(line: bytes, is_stored: Callable[[str], bool]) -> Trimmed:
-    """Half of a surrogate pair is an error to msgspec, and JSON to everybody else."""
+    """Half of a surrogate pair is an error to msgspec, and JSON to everybody else; an id may be a number."""
     page: dict[str, Any] = loaded(line, constants=True)
-    kept = {post["id"]: post for post in reversed(page["data"]) if not is_stored(post["id"])}
-    ids = tuple(dict.fromkeys(post["id"] for post in page["data"] if post["id"] in kept))
+    posts = [(str(post["id"]), post) for post in page["data"]]
+    kept = {post_id: post for post_id, post in reversed(posts) if not is_stored(post_id)}
+    ids = tuple(dict.fromkeys(post_id for post_id, _ in posts if post_id in kept))
     if len(ids) == len(page["data"]):
         return Trimmed(line, ids)
     page["data"] = [kept[post_id] for post_id in ids]

@@ -149,8 +149,7 @@ def _listed(answer: Answer) -> dict[str, Any]:
     """The answer, if it is a list of rules or says that there are none."""
     body: dict[str, Any] = answer.json()
     data, meta = body.get("data") or [], body.get("meta")
-    rules = objects(data)
-    named = [rule for rule in rules if all(isinstance(rule.get(name), str) for name in ("id", "value"))]
+    named = [rule for rule in map(_known, objects(data)) if {"id", "value"} <= rule.keys()]
     empty = data == [] and isinstance(meta, dict) and not number(meta.get("result_count"))
     if not (empty or (named and len(named) == len(data))):
         raise NotAPage("the answer is no list of rules")
@@ -174,7 +173,9 @@ def _told_of_each(answer: Answer, *, added: int) -> dict[str, Any]:
 
 
 def _known(rule: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in rule.items() if isinstance(value, str)}
+    """The texts of a rule, and its id also where it came as a number."""
+    texts = {name: value for name, value in rule.items() if isinstance(value, str)}
+    return {**texts, "id": str(rule["id"])} if type(rule.get("id")) is int else texts
 
 
 def _sum(one: RulesResult, other: RulesResult) -> RulesResult:

@@ -209,8 +209,8 @@ def _taken(data: bytes, read: StreamRead, ending: bytes) -> bool:
     except _NO_JSON:
         return False
     post = found.get("data") if isinstance(found, dict) else None
-    if isinstance(post, dict) and isinstance(post.get("id"), str):
-        read.ids.append(post["id"])
+    if isinstance(post, dict) and (isinstance(post.get("id"), str) or type(post.get("id")) is int):
+        read.ids.append(str(post["id"]))
         read.lines.append(_whole(text.encode())[:-1] + ending)
         return True
     read.events.append(message(found, text))

@@ -28,6 +28,11 @@ def test_a_post_that_stands_twice_in_a_page_is_stored_once() -> None:
     assert left.line == b'{"data":[{"id":"1","n":1},{"id":"2"}]}\n'
 
 
+def test_ids_that_are_numbers_stay_numbers() -> None:
+    left = trimmed(b'{"data":[{"id":1},{"id":2}]}\n', {"1"}.__contains__)
+    assert (json.loads(left.line), left.ids) == ({"data": [{"id": 2}]}, ("2",))
+
+
 def test_half_of_a_surrogate_pair_is_kept() -> None:
     page = b'{"data":[{"id":"1"},{"id":"2","text":"\\ud83d"}]}\n'
     left = trimmed(page, {"1"}.__contains__)
