@@ -287,6 +287,21 @@ def test_a_timeline_that_is_read_to_its_depth_ends_with_an_empty_page(one: Desk)
     assert one.section["since_id"] == _newest(one.model)
 
 
+@pytest.mark.parametrize(("count", "kept"), [(2, True), (None, True), (4, False)])
+def test_a_page_that_a_stop_keeps_from_being_asked_for_again_is_kept_if_it_lacks_nothing(
+    one: Desk, count: int | None, kept: bool
+) -> None:
+    def miscounted(_request: Request, number: int, right: Any) -> Any:
+        right["meta"]["result_count"] = count
+        return right
+
+    one.begin("search", _model())
+    stopped = one.harvest(spoil=miscounted, stop_in_wait=1.0)
+    assert isinstance(stopped.error, Stopped)
+    assert (len(stopped.requests), len(stopped.ids), stopped.gaps) == (1, 3 * kept, [])
+    assert sorted(stopped.ids + one.harvest().ids) == one.model.ids
+
+
 def test_a_stop_is_heard_between_two_tries(one: Desk) -> None:
     one.begin("search", _model())
     stopped = one.harvest(spoil=_for_tokens(_EMPTY), stop_in_wait=1.0)

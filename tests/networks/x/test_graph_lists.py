@@ -375,6 +375,26 @@ def test_what_x_does_in_two_harvests_ends_the_list_and_only_two_ends_make_it_com
     assert ends[1]["why"].endswith(why)
 
 
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_page_that_may_have_lost_its_token_is_kept_when_a_stop_comes_before_it_is_asked_for_again(
+    faulty: Stage, nth: int
+) -> None:
+    hub, name = faulty.accounts[0], f"kept-{nth}"
+    truth, stop = faulty.control.followers(hub), Stop()
+    faulty.add(name, type="graph", users={hub: {}})
+    faulty.control.reset_truth()
+    faulty.control.faults([{"on": _FOLLOWERS, "when": {"nth": nth}, "do": "lost-token"}])
+    faulty.clock.before_wait = lambda seconds: stop.request("enough") if seconds == 5.0 else None
+    stopped = faulty.harvest(name, stop=stop)
+    faulty.clock.before_wait = lambda _: None
+    assert (stopped.summary["counts"]["users"], len(edges_of(faulty, stopped))) == (1000 * nth, nth)
+    ended = faulty.harvest(name)
+    (end,) = lists_of(faulty, ended)
+    assert (end["outcome"], end["received"], "repeated" in end) == ("complete", len(truth), False)
+    counted = stopped.summary["counts"]["edges"] + ended.summary["counts"]["edges"]
+    assert (counted, billed(stopped, ended)) == (len(truth), len(truth) + 1000)
+
+
 def test_a_page_that_comes_again_by_ever_new_tokens_ends_the_list(faulty: Stage) -> None:
     hub = faulty.accounts[0]
     faulty.add("again", type="graph", users={hub: {}})

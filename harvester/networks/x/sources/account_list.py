@@ -64,6 +64,7 @@ class AccountList:
         self._harvests: list[str] = list(chain.get("harvests") or ())
         self._begun = str(chain.get("from") or self._now())
         self._begun_anew = bool(chain.get("anew"))
+        self._tried = int(chain.get("tried") or 0)
         self._ids = ListIds()
         self._front: ListFront | None = None
         self._is_passed = False
@@ -95,8 +96,7 @@ class AccountList:
             line, who, more = self._line(outcome, why)
         patch: Tree = {}
         if outcome == FAILED and page:
-            stood = page.next_token is None or None
-            patch = self._chains({"from": self._begun, "said": self._said, "stood": stood})
+            patch = self._asked_again(stood=page.next_token is None or None, tried=None)
         elif outcome != FAILED and self._began_before:
             patch = self._chains(None)
         if outcome == COMPLETE and not self._crawl.depth and self._user in self._job.collection["users"]:
@@ -126,11 +126,15 @@ class AccountList:
 
     def _answered(self) -> Page:
         """The next page; asked for again where the first answer may not be true."""
-        page, tried = self._page(), 0
-        while page.outcome is ApiCode.OK and tried < len(pauses := self._pages.pauses(page)):
-            if self._job.clock.wait(self._job.stop, pauses[tried]):
+        page = self._page()
+        while page.outcome is ApiCode.OK and self._tried < len(pauses := self._pages.pauses(page)):
+            if self._job.clock.wait(self._job.stop, pauses[self._tried]):
+                if page.ids:
+                    # It is paid for, so that it is kept; the next harvest asks for it once less.
+                    self._put(page, self._asked_again(tried=self._tried + 1), {"edges": -len(page.ids)})
                 raise Stopped
-            page, tried = self._page(), tried + 1
+            page, self._tried = self._page(), self._tried + 1
+        self._tried = 0
         return page
 
     def _page(self) -> Page:
@@ -138,12 +142,10 @@ class AccountList:
             if self._job.stop.requested:
                 raise Stopped
             self.share.take()
-            client = self._job.client
+            client, most = self._job.client, self._reading.most
             ask = client.followers if self._direction == FOLLOWERS else client.following
-            most = self._reading.most
-            size = min(
-                self._front.page if self._front else _PAGE, most - self._pages.received if most else _PAGE
-            )
+            left = most - self._pages.received if most else _PAGE
+            size = min(self._front.page if self._front else _PAGE, left)
             try:
                 page = ask(self._user, token=self._pages.token, max_results=size)
                 self.share.came(len(page.line))
@@ -203,6 +205,7 @@ class AccountList:
             "from": self._begun,
             "said": self._said,
             "stood": None,
+            "tried": None,
             "anew": self._begun_anew or None,
         }
         self._began_before = True
@@ -225,6 +228,10 @@ class AccountList:
             sync=True,
         )
         self._job.put(batch, wait=True)
+
+    def _asked_again(self, **more: int | None) -> Tree:
+        """The list stands where it did: its last page is to be asked for again."""
+        return self._chains({"from": self._begun, "said": self._said, **more})
 
     def _chains(self, chain: Tree | None) -> Tree:
         return {"graph": {"crawl": {"chains": {chain_key(self._user, self._direction): chain}}}}

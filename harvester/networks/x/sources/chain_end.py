@@ -125,6 +125,9 @@ class _Walk:
                 break
             self._job.waits("X to answer a page again", seconds)
             if self._job.clock.wait(self._job.stop, seconds):
+                if page.posts and not page.missing:
+                    # It is paid for, and holds more than it counts.
+                    break
                 raise Stopped
             self._job.waits("", 0.0)
             chain, again = self._asked(chain)
