@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import emulator
-from tests.support.raw_client import ask
+from tests.support.raw_client import Listener, add_rules, ask
 
 jsonschema = pytest.importorskip("jsonschema")
 DOCUMENT = Path(__file__).resolve().parents[3] / "shared" / "data" / "x-openapi.json"
@@ -62,7 +62,8 @@ def strict(schema, components, seen=()):
 def check(document, path, reply, method="get", status="200"):
     responses = document["paths"][path][method]["responses"]
     schema = responses[status]["content"]["application/json"]["schema"]
-    jsonschema.Draft4Validator(strict(schema, document["components"]["schemas"])).validate(reply.json)
+    answer = reply if isinstance(reply, dict) else reply.json
+    jsonschema.Draft4Validator(strict(schema, document["components"]["schemas"])).validate(answer)
 
 
 def test_timelines_searches_and_lookups_of_posts(document, world):
@@ -108,6 +109,41 @@ def test_timelines_that_cannot_be_read(document, world, number):
     loose = {"type": "array", "items": {"required": ["type", "title", "detail"]}}
     jsonschema.Draft4Validator(loose).validate(reply.json["errors"])
     assert errors["items"]["$ref"].endswith("Problem")
+
+
+def test_problems_beside_data_or_instead_of_it(document, world):
+    """Each has the members that the schema of its type requires, of their types."""
+    users = [user["id"] for user in world.control.users()]
+    components = document["components"]["schemas"]
+    types = components["Problem"]["discriminator"]["mapping"]
+    post = world.control.timeline(users[6])[0]
+    asked = (
+        *(("/2/users", {"ids": f"{users[5]},{users[0]},404"}), ("/2/users/404", {})),
+        *((f"/2/users/{user}/{what}", {}) for user in users[5:7] for what in ("tweets", "followers")),
+        *(("/2/users/by/username/nobody", {}), ("/2/tweets", {"ids": f"5,{post}"})),
+        ("/2/tweets/search/recent", {"query": "(("}),
+    )
+    found = []
+    for path, params in asked:
+        reply = ask(world.url, path, params).json
+        found += [reply] if "type" in reply else reply["errors"]
+    assert len(found) == len(asked) + 2
+    for problem in found:
+        schema = components[types[problem["type"]].rsplit("/", 1)[1]]
+        jsonschema.Draft4Validator(schema).validate(problem)
+
+
+def test_records_of_a_stream_and_its_connection(document, world):
+    ids = [rule["id"] for rule in add_rules(world.url, "heron").json["data"]]
+    fields = {name: value for name, value in post_params(document).items() if name != "expansions"}
+    with Listener(world.url, {**fields, "expansions": "author_id"}) as listener:
+        connections = ask(world.url, "/2/connections")
+        world.control.publish(world.control.users()[0]["id"], text="a heron")
+        record = listener.record()
+    ask(world.url, RULES, method="POST", body={"delete": {"ids": ids}})
+    check(document, "/2/connections", connections)
+    assert record["matching_rules"] and record["includes"]["users"]
+    check(document, "/2/tweets/search/stream", record)
 
 
 def test_counts_and_usage(document, world):
