@@ -214,13 +214,13 @@ class Surprises:
             del data["all_project_client_apps"]
 
     def matching(self, rules: list[dict[str, str]]) -> list[dict[str, str]]:
-        """The rules of a record in any order, one twice, one that was deleted, or without their tags."""
+        """The rules of a record in any order, one twice, one that was deleted, or all without their tags."""
         self._random.shuffle(rules)
         if self._often(0.1):
             rules.append(dict(rules[0]))
         if self._often(0.1):
             rules.insert(0, {"id": "1", "tag": "of a rule that is gone"})
-        return [{"id": rule["id"]} if self._often(0.1) else rule for rule in rules]
+        return [{"id": rule["id"]} for rule in rules] if self._often(0.1) else rules
 
     # Streams
 

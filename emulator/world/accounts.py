@@ -10,18 +10,21 @@ from emulator.world.vocabulary import ADJECTIVES, BIOS, NOUNS, PLACES, SITES, TA
 
 ID_STEP = 97
 COMBINATIONS = len(ADJECTIVES) * len(NOUNS)
+FIRST_ID = 10_000_019
+# Ids are up to 64 bits wide: those of 2006, and those of today.
+FIRST_IDS = (12, FIRST_ID, 1_742_000_000_000_000_003)
 NAME = re.compile(r"^([a-z]+)_([a-z]+)_(\d+)$")
 
 
 class Accounts:
     """`count` accounts of one kind; `first_id` keeps kinds apart."""
 
-    def __init__(self, count: int, *, seed: int, first_id: int = 10_000_019) -> None:
+    def __init__(self, count: int, *, seed: int, first_id: int = FIRST_ID) -> None:
         self.count = count
         self.seed = seed
         self.first_id = first_id
         # Names of different kinds differ in their number, ids in their range.
-        self._offset = {10_000_019: 0, 900_000_000_001: 500}.get(first_id, 800)
+        self._offset = {900_000_000_001: 500, 950_000_000_003: 800}.get(first_id, 0)
 
     def id(self, number: int) -> int:
         return self.first_id + number * ID_STEP

@@ -3,12 +3,13 @@
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
+from random import Random
 from typing import Any
 
 from emulator.clock import Clock, first_id_at, parsed_iso
 from emulator.language import Facts, Matcher, facts_of
 from emulator.options import Options, shape_of
-from emulator.world.accounts import Accounts
+from emulator.world.accounts import FIRST_ID, FIRST_IDS, Accounts
 from emulator.world.archive_files import Archive
 from emulator.world.generated_posts import FLOOD, GRID, PUBLISHED, Grid, MadePost
 from emulator.world.graph import Graph
@@ -30,7 +31,8 @@ class World:
         end = parsed_iso(options.epoch) if options.epoch else clock.now() // DAY * DAY
         span: dict[str, Any] = {"start": end - options.span_days * DAY, "end": end}
         seed = options.seed
-        people = Accounts(options.user_count, seed=seed)
+        first_id = FIRST_ID if options.surprise is None else Random(options.surprise).choice(FIRST_IDS)
+        people = Accounts(options.user_count, seed=seed, first_id=first_id)
         crowd = Accounts(min(1000, options.search_posts), seed=seed, first_id=900_000_000_001)
         self.people = people
         self.graph = Graph(people.count, seed=seed, shape=shape_of(options), epoch=end)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_problems_beside_data_or_instead_of_it(document, world):
         *(("/2/users/by/username/nobody", {}), ("/2/tweets", {"ids": f"5,{post}"})),
         ("/2/tweets/search/recent", {"query": "(("}),
     )
-    found = []
+    found: list[dict[str, Any]] = []
     for path, params in asked:
         reply = ask(world.url, path, params).json
         found += [reply] if "type" in reply else reply["errors"]
