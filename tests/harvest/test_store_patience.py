@@ -82,7 +82,7 @@ def _harvest(store: Any, folder: Path, clock: HandClock, *, stop: Stop | None = 
 def test_three_answers_of_ten_are_lost_and_harvests_begin_and_end(tmp_path: Path, seed: int) -> None:
     draw, store = random.Random(seed), _store(tmp_path)
     flaky = _Flaky(store, lambda: draw.choice(("before", "after")) if draw.random() < 0.3 else "")
-    for _ in range(2):
+    for _ in range(3):
         # Its lock is released by an answer that may be lost, and then ends by itself.
         store.remove(KEYS.lock)
         outcome = _harvest(flaky, tmp_path, HandClock()).run()
