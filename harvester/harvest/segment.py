@@ -17,6 +17,7 @@ from isal import isal_zlib
 from zlib_ng import zlib_ng
 
 from harvester.documents import FinishedFile
+from harvester.documents.lines import count_lines
 from harvester.errors import HarvesterError
 
 # zlib-ng's level 6 makes files a seventh to a quarter smaller than igzip's level 2, for five times the CPU.
@@ -107,7 +108,7 @@ class Segment:
         self._put(self._deflate.compress(lines))
         self._checksum = isal_zlib.crc32(lines, self._checksum)
         self.posts += posts
-        self.lines += lines.count(b"\n")
+        self.lines += count_lines(lines)
         self.raw_bytes += len(lines)
 
     def sync(self) -> int:

@@ -6,6 +6,8 @@ from typing import Any
 
 from isal import isal_zlib
 
+from harvester.documents.lines import split_lines
+
 _GZIP, _MAGIC = 31, b"\x1f\x8b"
 # Larger blocks are slower: the system has to allocate memory for each, and of its input
 # the decompressor repeatedly copies the part that it does not need yet.
@@ -98,10 +100,11 @@ def split(blocks: Iterable[bytes], *, longest: int = LONGEST_LINE) -> Iterator[b
             if held > longest:
                 raise Unreadable(f"it has a line of more than {longest >> 20} MB")
             continue
-        *lines, rest = block.split(b"\n")
+        lines, rest = split_lines(block)
         if tail:
             lines[0] = b"".join((*tail, lines[0]))
-        yield from lines
+        for line in lines:
+            yield line[:-1]
         tail, held = ([rest], len(rest)) if rest else ([], 0)
     if tail:
         yield b"".join(tail)

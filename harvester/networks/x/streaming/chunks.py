@@ -2,6 +2,8 @@
 
 import re
 
+from harvester.documents.lines import split_lines
+
 
 class BrokenStream(Exception):
     """The bytes of the connection no longer make sense; only another connection helps.
@@ -34,20 +36,20 @@ class Chunks:
     def apart(self, piece: bytes) -> tuple[bytes, list[bytes], bytes]:
         """The piece in three: bytes for `payload`, chunks that are one line each, again bytes for `payload`.
 
-        The lines end with CR, and had LF behind it. X sends each record so; a server that does not is not
+        The lines end with CR LF. X sends each record so; a server that does not is not
         asked again.
         """
         begin = self._left + 2 if self._left else 0
         is_cut = self._tail or (not begin and self._size is _NEXT_SIZE)
         if not self._are_lines or is_cut or piece[self._left : begin] not in (b"\r\n", b""):
             return b"", [], piece
-        *parts, rest = piece[begin:].split(b"\n")
+        parts, rest = split_lines(piece, begin)
         last = len(parts) - len(parts) % 3
         sizes, lines, ends = parts[:last:3], parts[1:last:3], parts[2:last:3]
-        if not _fit(sizes, lines) or ends.count(b"\r") < len(ends):
+        if not _fit(sizes, lines) or ends.count(b"\r\n") < len(ends):
             self._are_lines = False
             return b"", [], piece
-        return piece[:begin], lines, b"\n".join((*parts[last:], rest))
+        return piece[:begin], lines, b"".join((*parts[last:], rest))
 
     def payload(self, piece: bytes) -> bytes:
         """What the piece holds; raises BrokenStream for what is no chunk."""
@@ -84,9 +86,9 @@ class Chunks:
 
 
 def _fit(sizes: list[bytes], lines: list[bytes]) -> bool:
-    """Whether each line with its end is as long as the size before it says."""
+    """Whether each line is as long as the size before it says."""
     try:
-        return [int(size, 16) for size in sizes] == [len(line) + 1 for line in lines]
+        return [int(size, 16) for size in sizes] == [len(line) for line in lines]
     except ValueError:
         return False
 
