@@ -13,7 +13,8 @@ _PIECE = 1 << 16
 class Gate:
     """`url` is the endpoint to use; `set` bars the way or frees it, and closes the open connections.
 
-    Each piece of a request takes `delay` seconds.
+    Each piece of a request takes `delay` seconds. `answered` counts the bytes of answers; `at` has
+    something done once they are so many.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -26,6 +27,8 @@ class Gate:
         self._on_the_way: set[socket.socket] = set()
         self.turned_away = 0
         self.delay = 0.0
+        self.answered = 0
+        self._turn: tuple[int, Callable[[], object]] | None = None
         threading.Thread(target=self._serve, daemon=True).start()
 
     def set(self, state: str) -> None:
@@ -35,6 +38,18 @@ class Gate:
             hung_up, self._on_the_way = self._on_the_way, set()
         for each in hung_up:
             _hang_up(each)
+
+    def at(self, answered: int, act: Callable[[], object]) -> None:
+        self._turn = answered, act
+
+    def _count(self, piece: bytes) -> None:
+        """Called with each piece of an answer, before it is passed on."""
+        with self._guard:
+            self.answered += len(piece)
+            turn = self._turn if self._turn and self.answered > self._turn[0] else None
+            self._turn = None if turn else self._turn
+        if turn:
+            turn[1]()
 
     def close(self) -> None:
         self.set(SHUT)
@@ -65,9 +80,9 @@ class Gate:
             return
         with self._guard:
             self._on_the_way.add(server)
-        back = threading.Thread(target=_copy, args=(server, client), daemon=True)
+        back = threading.Thread(target=_copy, args=(server, client, self._count), daemon=True)
         back.start()
-        _copy(client, server, delay=lambda: self.delay)
+        _copy(client, server, lambda _: threading.Event().wait(self.delay))
         back.join()
 
 
@@ -90,11 +105,10 @@ def _refuse(client: socket.socket, state: str) -> None:
             continue
 
 
-def _copy(source: socket.socket, target: socket.socket, *, delay: Callable[[], float] = lambda: 0.0) -> None:
-    never = threading.Event()
+def _copy(source: socket.socket, target: socket.socket, before: Callable[[bytes], object]) -> None:
     with suppress(OSError):
         while data := source.recv(_PIECE):
-            never.wait(delay())
+            before(data)
             target.sendall(data)
     _hang_up(source)
     _hang_up(target)
