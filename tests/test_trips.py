@@ -10,7 +10,7 @@ def test_a_page_is_followed_from_its_request_to_the_manifest(tmp_path: Path) -> 
     assert {"networks/x/http/request.py", "harvest/pipeline.py", "harvest/manifest.py"} <= trip.files
     assert {"networks", "harvest", "store"} <= trip.rooms
     # Given to the retries by the client; and after the manifest, nothing is recorded.
-    assert "networks/x/client.py: XClient._posts.<locals>.read" in trip.callbacks
+    assert "networks/x/client.py: XClient._asking.<locals>.read" in trip.callbacks
     assert "harvest/finalize.py" not in trip.files
 
 

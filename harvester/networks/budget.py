@@ -89,9 +89,9 @@ class Request:
         self._lost_on.append(self._sent_on)
 
     def came(self, *, posts: int = 0, users: int = 0) -> None:
-        """The answer came, with what is counted now."""
+        """The answer came, with what is counted now: as of the day on which it was asked for."""
         self._billing.add(self._endpoint, posts=posts, users=users)
-        self._settle({"posts": posts, "users": users}, days={*self._lost_on} - {self._billing.today()})
+        self._settle({"posts": posts, "users": users}, days={*self._lost_on} - {self._sent_on})
 
     def over(self) -> None:
         """No more is asked: unless an answer came, the lost ones may have held as much as was asked for."""

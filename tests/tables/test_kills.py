@@ -38,7 +38,7 @@ def test_killed_builds_come_to_what_a_fresh_one_makes(tmp_path: Path) -> None:
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120 + 3 * _KILLS,
+        timeout=500 + 3 * _KILLS,
     )
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)

@@ -115,6 +115,18 @@ def test_what_is_kept_for_one_is_waited_for_by_others() -> None:
         pass
 
 
+def test_an_answer_that_comes_after_midnight_costs_what_was_reserved_for_it() -> None:
+    days = [date(2026, 11, 1)]
+    billed, stop = billing(budget=0.5, today=lambda: days[-1]), Stop()
+    with billed.reserve("users/:id/tweets", stop=stop, posts=100) as request:
+        request.require()
+        request.lost()
+        request.require()
+        days.append(date(2026, 11, 2))
+        request.came(posts=100)
+    assert billed.snapshot()["usd"] == 0.5
+
+
 def test_a_stop_is_heard_while_waiting_for_the_budget() -> None:
     billed, stop = billing(budget=1.0), Stop()
     with billed.reserve("users/:id/tweets", stop=stop, posts=120):
