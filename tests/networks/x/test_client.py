@@ -182,7 +182,11 @@ def test_refused_keys_are_tried_twice_and_then_told() -> None:
 
 
 def test_keys_for_which_x_gives_no_token_are_tried_twice_and_then_told() -> None:
-    refused = {"code": 99, "message": "Unable to verify your credentials", "label": "authenticity_token_error"}
+    refused = {
+        "code": 99,
+        "message": "Unable to verify your credentials",
+        "label": "authenticity_token_error",
+    }
     with scripted(in_turn(Reply(403, {"errors": [refused]}))) as server, pytest.raises(XError) as caught:
         _client(server, Keys("key", "secret")).timeline("7")
 
