@@ -40,7 +40,7 @@ class _X:
     late: list[float]
     cuts: list[tuple[float, float]]
     is_dated: bool = True
-    # Seconds by which the machine that answers is ahead of those that date posts, one connection after another.
+    # Seconds by which the machine that answers is ahead of those that date posts, by connection.
     apart: Sequence[float] = (0.0,)
     stop: Stop = field(default_factory=Stop)
 

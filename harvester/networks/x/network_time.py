@@ -11,7 +11,7 @@ from harvester.networks.x.post_ids import published
 
 # A post whose id is further from X's clock than this was made by something that is not X.
 _PLAUSIBLE = timedelta(minutes=15)
-# Seconds by which the clocks of X's machines may differ: of the one that answers, and the one that dates posts.
+# Seconds by which the clock of the machine that answers may differ from that of the one that dates posts.
 _APART = 1.0
 
 
