@@ -3,7 +3,8 @@
 Nothing that was paid for is lost: a depth whose lists were begun stays as it is.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from harvester.clock import timestamp
@@ -65,7 +66,7 @@ def _require_finished(crawl: Crawl) -> None:
 
 
 def failed(crawl: Crawl, scratch: Path) -> tuple[int, list[ListEnd]]:
-    """The depth whose lists may be retried, and those of them that failed last."""
+    """The depth whose lists may be retried, and those of them that failed last, or that were lost."""
     _require_finished(crawl)
     depths, harvests = crawl.depths(), crawl.harvests()
     depth = depths[-1] if depths else 0
@@ -76,7 +77,8 @@ def failed(crawl: Crawl, scratch: Path) -> tuple[int, list[ListEnd]]:
         for end in _ends(crawl, of, scratch):
             if end.depth == depth:
                 last[end.user, end.direction] = end
-    return depth, [end for end in last.values() if end.outcome == FAILED]
+    found = [end for end in last.values() if end.outcome == FAILED]
+    return depth, found + (_lost(crawl, depth, last.keys()) if crawl.harvested else [])
 
 
 def retry(crawl: Crawl, scratch: Path, *, dry_run: bool) -> tuple[int, list[ListEnd]]:
@@ -85,8 +87,6 @@ def retry(crawl: Crawl, scratch: Path, *, dry_run: bool) -> tuple[int, list[List
     After a crash in between it is done again. What names the lists goes last.
     """
     depth, found = failed(crawl, scratch)
-    if crawl.harvested:
-        found += _given_up(crawl, depth, {end.user for end in found})
     if not found or dry_run:
         return depth, found
     now = timestamp(crawl.store.now())
@@ -97,10 +97,13 @@ def retry(crawl: Crawl, scratch: Path, *, dry_run: bool) -> tuple[int, list[List
     return depth, found
 
 
-def _given_up(crawl: Crawl, depth: int, others: set[str]) -> list[ListEnd]:
-    """The lists of users at which workers died, which have no line."""
-    users = [user for user in crawl.marks(depth).failed() if user not in others]
-    return [ListEnd(user, direction, depth, FAILED) for user in users for direction in crawl.directions]
+def _lost(crawl: Crawl, depth: int, stored: Collection[tuple[str, str]]) -> list[ListEnd]:
+    """The lists without a line of users that are done: workers died at them, or a checkpoint was removed."""
+    marks = crawl.marks(depth)
+    # A retry that died has removed the first marker of some that failed, and not the second.
+    users = sorted({*marks.done(), *marks.failed()})
+    lists = itertools.product(users, crawl.directions)
+    return [ListEnd(*each, depth, FAILED) for each in lists if each not in stored]
 
 
 def _ends(crawl: Crawl, of: OfHarvest, scratch: Path) -> list[ListEnd]:

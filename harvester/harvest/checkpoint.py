@@ -12,9 +12,11 @@ from pathlib import Path
 import orjson
 
 from harvester.clock import moment
-from harvester.documents import Checkpoint
+from harvester.collection.kinds import is_stream
+from harvester.collection.workers import WORKER_OF
+from harvester.documents import Checkpoint, object_in
 from harvester.documents.tail import Tail
-from harvester.errors import Conflict, HarvesterError
+from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.harvest.journal import growing as growing
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State
@@ -158,9 +160,22 @@ def load(store: Store, keys: CollectionKeys) -> Checkpoint | None:
     except (AttributeError, ValueError, TypeError, KeyError) as error:
         raise HarvesterError(
             f"{keys.checkpoint} in {store.name} cannot be read, so a dead harvest cannot be ended.",
-            hint="Restore an earlier one, or remove it: what was not stored is then requested again.",
+            hint=f"Restore an earlier one, or remove it. {_after_removal(store, keys.collection)}",
         ) from error
     return tree
+
+
+def _after_removal(store: Store, collection: str) -> str:
+    """What becomes of the data that a dead harvest had not finished storing, once its checkpoint is gone."""
+    try:
+        tree = object_in(store.read(collection).data)
+    except NotFound:
+        tree = {}
+    if parent := tree.get(WORKER_OF):
+        return f"`graph retry {parent}` then has the lists collected again that it had not stored."
+    if is_stream(tree):
+        return "What it had not stored is then lost, and no gap says so."
+    return "What was not stored is then requested again."
 
 
 def reached(store: Store, here: HarvestKeys, checkpoint: Checkpoint) -> State:
@@ -190,7 +205,8 @@ def fetch_parts(
             if file.tell() < size:
                 raise HarvesterError(
                     f"{size - file.tell()} bytes of {name}, of a harvest that died, are missing.",
-                    hint=f"Restore what was removed below {here.parts}, or remove checkpoint.json.",
+                    hint=f"Restore what was removed below {here.parts}, or remove checkpoint.json. "
+                    f"{_after_removal(store, here.collection)}",
                 )
             file.truncate(size)
 

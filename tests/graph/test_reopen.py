@@ -1,5 +1,6 @@
 """`graph reselect` and `graph retry` may die at any write: the next start, or the command itself, goes on."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harvester.clock import moment
 from harvester.collection import history
 from harvester.collection.workers import worker_tree
 from harvester.graph.crawls import Crawl
@@ -125,6 +127,15 @@ def test_a_retry_that_died_at_any_write_is_done_again(stage: Stage) -> None:
     assert write > 3
 
 
+def _store_list(store: FolderStore, keys: CollectionKeys, started: str, *, user: str) -> None:
+    """A harvest of a worker in which the list of a user ended."""
+    here = keys.harvest(moment(started))
+    line = {"user": user, "direction": "followers", "depth": 0, "outcome": "complete"}
+    store.create(here.lists, json.dumps(line).encode())
+    crawl = {"started": started, "depth": 0}
+    store.create(here.harvest, json.dumps({"harvest_timestamp": started, "crawl": crawl}).encode())
+
+
 def test_a_retry_of_users_that_were_given_up_is_done_again(tmp_path: Path) -> None:
     """Their markers are all that names them."""
     for write in count(1):
@@ -138,6 +149,7 @@ def test_a_retry_of_users_that_were_given_up_is_done_again(tmp_path: Path) -> No
         of = Crawl(store, keys, history.current(store, keys), started, (worker,))
         of.marks(0).mark_done("7", {"outcome": "failed", "why": "8 workers ended"})
         of.marks(0).mark_done("8", {"outcome": "complete"})
+        _store_list(store, worker, started, user="8")
         store.create(of.here.depth(1), b"closed without the list of 7")
         try:
             retry(dying(of, write), tmp_path, dry_run=False)

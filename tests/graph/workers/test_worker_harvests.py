@@ -223,3 +223,22 @@ def test_a_list_that_failed_is_read_again_after_a_retry_though_the_other_of_its_
     assert [(each.user, each.direction) for each in found] == [(user, "followers")]
     again = _worked(stage, queues.url, "half.1")
     assert [(line["direction"], line["outcome"]) for line in _lists(again)] == [("followers", "complete")]
+
+
+def test_lists_that_went_with_a_removed_checkpoint_are_collected_again_after_a_retry(
+    stage: Stage, queues: Queues
+) -> None:
+    keys = _planned(stage, "removed", 1, 2)
+    lost, kept = stage.accounts[:2]
+    begin_crawl(stage.store, keys, stage.collection("removed"))  # type: ignore[arg-type]
+    crawl, worker = latest(stage, "removed"), CollectionKeys("removed.1")
+    # As of a worker whose machine is gone: the list is in `open/`, and its user is done.
+    crawl.marks(0).mark_done(lost, {"outcome": "complete"})
+    version = stage.store.create(worker.checkpoint, b'{"state": {}')
+    with pytest.raises(HarvesterError, match="`graph retry removed` then has the lists collected again"):
+        _worked(stage, queues.url, "removed.1")
+    stage.store.remove(worker.checkpoint, version=version)
+    assert [line["user"] for line in _lists(_worked(stage, queues.url, "removed.1"))] == [kept]
+    _, found = retry(crawl, stage.work / "closing", dry_run=False)
+    assert [(each.user, each.direction) for each in found] == [(lost, "followers")]
+    assert [line["user"] for line in _lists(_worked(stage, queues.url, "removed.1"))] == [lost]
