@@ -75,6 +75,10 @@ class Compute(Protocol):
         """Its name in messages, e.g. `this machine`."""
         ...
 
+    def require_startable(self, *collection_ids: str, by_schedule: bool = False) -> None:
+        """Raise what a start of these in one task, or a schedule, would refuse; nothing is changed."""
+        ...
+
     def once(self, collection_id: str) -> None:
         """Start one harvest; raises when it did not begin, with what it said."""
         ...

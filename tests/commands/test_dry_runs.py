@@ -9,6 +9,7 @@ import click
 import pytest
 
 import emulator
+from harvester.collection import history
 from harvester.commands.person import operator
 from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
@@ -155,7 +156,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Person, emu
         # Nothing writes by itself while a command is looked at.
         patch.setenv("TWARC_CLOUD_CHECKPOINT_SECONDS", "3600")
         patch.setenv("TWARC_CLOUD_LOCK_SECONDS", "3600")
-        with at_a_terminal(folder, patch, users=2, posts_per_user=20) as (person, emulated):
+        with at_a_terminal(folder, patch, users=2, posts_per_user=20, apps=2) as (person, emulated):
             _furnish(person, emulated)
             yield person, emulated
 
@@ -165,6 +166,10 @@ def _furnish(person: Person, emulated: emulator.Emulated) -> None:
     _add(person, id="cats", type="search", search={"query": "cats"})
     for name, words in (("live", "flood"), ("still", "storm"), ("gone", "fire")):
         _add(person, id=name, type="filter", filter={"track": words})
+    # Of an app of its own, so that it may run beside `live`.
+    of_another = {"keys": {"bearer_token": "emulator-bearer-2"}}
+    store = FolderStore(person.folder / "collections")
+    history.edit(store, CollectionKeys("still"), lambda tree: {**tree, **of_another})
     _add(person, id="accounts", type="user_timeline", users=users)
     _add(person, id="locked", type="search", search={"query": "dogs"})
     _add(person, id="running", type="search", search={"query": "dogs"})
@@ -176,7 +181,6 @@ def _furnish(person: Person, emulated: emulator.Emulated) -> None:
     notices.unlink()
     (person.folder / "there/mine.txt").write_text("of no download")
     person.output("collection", "schedule", "accounts", "rate(7 days)")
-    store = FolderStore(person.folder / "collections")
     for name in ("locked", "running"):
         Lock(store, CollectionKeys(name).lock, owner="somebody", clock=HandClock(), ttl=3600).acquire()
     of_2019 = '{"update": {"keys": {"consumer_key": "a"}}, "delete": []}'

@@ -7,6 +7,7 @@ import click
 
 from harvester.clock import moment, timestamp
 from harvester.collection.kinds import FINITE, has_users
+from harvester.collection.workers import require_no_workers
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
     advise,
@@ -43,12 +44,15 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     found = parsed(expression, timezone)
     keys, tree = require_collection(workspace, collection_id, *FINITE)
     since = datetime.now(UTC)
+    require_no_workers(tree)
     due = _due_next(found, since)
+    if workspace.settings.cluster:
+        require_keys(workspace, tree)
+    if dry_run:
+        workspace.compute.require_startable(collection_id, by_schedule=True)
     if announce_dry_run(dry_run, f"schedule harvests of {collection_id} with {expression}"):
         click.echo(due)
         return
-    if workspace.settings.cluster:
-        require_keys(workspace, tree)
     scheduled = workspace.compute.schedule(collection_id, found)
     click.echo("Scheduled")
     click.echo(_due_next(found, scheduled.since), err=True)

@@ -62,6 +62,7 @@ def once(
     if ends(workspace, keys, tree, dry_run=dry_run, as_json=as_json):
         return int(Exit.OK)
     if dry_run:
+        workspace.compute.require_startable(collection_id)
         _tell_dry_run(workspace, tree, collection_id, as_json=as_json)
         return int(Exit.OK)
     if wait:
@@ -101,16 +102,16 @@ def filter_start(collection_ids: tuple[str, ...], dry_run: bool, workspace: Work
     _require_several_apps(workspace, trees)
     what = f"stream{'' if len(trees) == 1 else 's'} of {together([*trees])}"
     together_in = " in one task" if len(trees) > 1 and workspace.settings.cluster and not apart else ""
+    for each, tree in trees.items():
+        _require_free_stream(workspace, workspace.keys(each), tree)
+    tasks = [tuple(each for each in trees if each not in apart), *((each,) for each in apart)]
+    start = workspace.compute.require_startable if dry_run else workspace.compute.start_service
+    for ids in filter(None, tasks):
+        start(*ids)
     if announce_dry_run(dry_run, f"start the {what} on {workspace.compute.name}{together_in}"):
         for tree in trees.values():
             _tell_cost(workspace, tree)
         return
-    for each, tree in trees.items():
-        _require_free_stream(workspace, workspace.keys(each), tree)
-    if together_ids := [each for each in trees if each not in apart]:
-        workspace.compute.start_service(*together_ids)
-    for each in apart:
-        workspace.compute.start_service(each)
     click.echo("Started")
     for each in trees:
         advise(

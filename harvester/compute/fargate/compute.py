@@ -88,6 +88,14 @@ class FargateCompute:
     def definitions(self) -> Definitions:
         return Definitions(self.settings, self.aws, self._collection)
 
+    def require_startable(self, *collection_ids: str, by_schedule: bool = False) -> None:
+        self.definitions.of(*collection_ids)
+        self.definitions.require_cluster()
+        if by_schedule:
+            self._timetable.require_group(*collection_ids)
+        else:
+            self._require_apart(collection_ids)
+
     def once(self, collection_id: str) -> None:
         definition = self.definitions.of(collection_id)
         if self.task(collection_id):

@@ -97,10 +97,14 @@ class Definitions:
 
     def _cluster_arn(self) -> str:
         cluster = self._settings.cluster
-        if cluster.startswith("arn:"):
-            return cluster
+        return cluster if cluster.startswith("arn:") else self.require_cluster()
+
+    def require_cluster(self) -> str:
+        """The ARN of the cluster; raises if it is not there."""
+        cluster = self._settings.cluster
         found: list[dict[str, Any]] = self._aws.ecs("describe_clusters", clusters=[cluster])["clusters"]
-        if not found:
+        # One that was deleted is described for a while.
+        if not found or found[0].get("status") == "INACTIVE":
             raise HarvesterError(
                 f"There is no cluster {cluster} in {self._aws.ecs.region}.",
                 hint="Check `cluster` and `region`, and that `terraform apply` created the cluster.",

@@ -97,6 +97,11 @@ class EventBridge:
         name = schedule_name(self._bucket, collection_id)
         return self._done("delete_schedule", but=_MISSING, Name=name, GroupName=self._group)
 
+    def require_group(self, collection_id: str) -> None:
+        """Raise where there is no such group, or the schedule of a collection in it may not be seen."""
+        name = schedule_name(self._bucket, collection_id)
+        self._done("get_schedule", but=_MISSING, Name=name, GroupName=self._group)
+
     def schedules(self) -> list[Scheduled]:
         """Of this bucket, in order."""
         prefix = f"{self._bucket}_"[:_CUT]

@@ -266,6 +266,9 @@ class LocalCompute:
     def _is_running(self, collection_id: str) -> bool:
         return any(self._slot(collection_id, kind).is_alive for kind in (ONCE, SERVICE))
 
+    def require_startable(self, *collection_ids: str, by_schedule: bool = False) -> None:
+        """Nothing that a harvest needs here is missing before it starts."""
+
     def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
         return self.schedule_file.put(collection_id, schedule, self._clock.now(), paused=paused)
 
