@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.collection.secrets import without_keys
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import Conflict, Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.store import Entry, Store
 from harvester.store.absent import no_collection
@@ -70,14 +70,38 @@ class CollectionCopy:
         numbered = enumerate(self._rest)
         yield from pool.map(lambda one: self._copy(one[1], scratch / str(one[0])), numbered)
         for entry in self._pointers:
-            yield self._copy(entry, scratch / "pointer")
+            yield self._copy_pointer(entry, scratch / "pointer")
 
     def _copy(self, entry: Entry, path: Path) -> Entry:
         self.source.download(entry.key, path)
-        if describes_collection(entry.key):
+        self._put(entry.key, path)
+        return entry
+
+    def _copy_pointer(self, entry: Entry, path: Path) -> Entry:
+        """Raises if it was changed: it would point to what was harvested since the files were listed."""
+        stored = self.source.read(entry.key)
+        if stored.version != entry.version:
+            raise HarvesterError(
+                f"{self.keys.id} was harvested or changed while it was copied, so the copy is not complete.",
+                hint="Run the command again: what was copied is kept.",
+                exit_code=Exit.RETRY_LATER,
+            )
+        path.write_bytes(stored.data)
+        self._put(entry.key, path)
+        return entry
+
+    def _put(self, key: str, path: Path) -> None:
+        """Store a file; what an earlier try stored of it is replaced if it has changed since."""
+        if describes_collection(key):
             path.write_bytes(without_keys(path.read_bytes()))
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        self.target.upload(entry.key, path, sha256=sha256)
+        try:
+            self.target.upload(key, path, sha256=sha256)
+        except Conflict:
+            # Records are never written over: these are of another collection that had this id.
+            if key.endswith(".gz"):
+                raise
+            there = self.target.read(key)
+            self.target.replace(key, path.read_bytes(), version=there.version)
         path.unlink()
-        return entry

@@ -1,6 +1,6 @@
 """A collection that goes to another store is there as a whole, and proven; or it is not there yet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +126,41 @@ def test_keys_of_2019_stay_where_they_are(tmp_path: Path) -> None:
     assert len(stored) == 2
     assert not any(b"SECRET" in data for data in stored)
     assert orjson.loads(target.read(keys.collection).data)["search"] == {"query": "q"}
+
+
+class _Meanwhile(FolderStore):
+    """`before` is called before each write."""
+
+    before: Callable[[], object]
+
+    def upload(self, key: str, path: Path, *, sha256: str) -> str:
+        self.before()
+        return super().upload(key, path, sha256=sha256)
+
+
+def test_one_that_is_changed_while_it_is_copied_is_copied_again(person: Person) -> None:
+    keys, source = CollectionKeys("museums"), FolderStore(person.folder / "collections")
+    target = _Meanwhile(person.folder / "there")
+    target.before = lambda: history.edit(source, keys, lambda tree: {**tree, "title": "Museums"})
+    with pytest.raises(HarvesterError, match="museums was harvested or changed while it was copied"):
+        CollectionCopy(source, target, keys).carry_out()
+    assert list(target.entries(keys.collection)) == []
+    target.before = list
+    CollectionCopy(source, target, keys).carry_out()
+    assert target.read(keys.collection).data == source.read(keys.collection).data
+    assert len([*target.entries(keys.changesets)]) == len([*source.entries(keys.changesets)])
+
+
+def test_a_copy_that_was_cut_is_completed_after_another_harvest(person: Person) -> None:
+    keys, source = CollectionKeys("museums"), FolderStore(person.folder / "collections")
+    target = _Breaks(person.folder / "there")
+    made = CollectionCopy(source, target, keys)
+    # All but collection.json, with what says which harvest is the last.
+    target.left = made.count - 1
+    with pytest.raises(HarvesterError, match="away"):
+        made.carry_out()
+    person.output("collection", "once", "museums", "--wait")
+    target.left = 100
+    CollectionCopy(source, target, keys).carry_out()
+    assert target.read(keys.last_harvest).data == source.read(keys.last_harvest).data
+    assert verify(reader(FolderStore(target.root)), keys, stop=Stop()).overall is Overall.OK
