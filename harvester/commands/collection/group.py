@@ -213,7 +213,15 @@ def delete(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -
         return
     confirm(f"This deletes {what}, and cannot be undone. Delete?", yes=yes)
     deletion.carry_out()
-    workspace.compute.unschedule(collection_id)
+    try:
+        workspace.compute.unschedule(collection_id)
+    except HarvesterError as error:
+        raise HarvesterError(
+            f"Deleted {what}, but not its schedule: {error.message}",
+            error.problems,
+            f"{error.hint} `collection stop {collection_id}` then removes it.".lstrip(),
+            exit_code=error.exit_code,
+        ) from error
     click.echo(f"Deleted {what}.")
 
 

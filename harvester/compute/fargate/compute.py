@@ -92,6 +92,7 @@ class FargateCompute:
         self.definitions.of(*collection_ids)
         self.definitions.require_cluster()
         if by_schedule:
+            require(self.settings, "schedule_group", "scheduler_role_arn")
             self._timetable.require_group(*collection_ids)
         else:
             self._require_apart(collection_ids)
@@ -266,17 +267,19 @@ class FargateCompute:
         service.stop(within=max(_PAUSE, within - (self._clock.elapsed() - began)))
 
     def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
+        require(self.settings, "schedule_group", "scheduler_role_arn")
         return self._timetable.schedule(collection_id, schedule, paused=paused)
 
     def unschedule(self, collection_id: str) -> bool:
-        return self._timetable.unschedule(collection_id)
+        # Without a group nothing was ever scheduled.
+        return bool(self.settings.schedule_group) and self._timetable.unschedule(collection_id)
 
     def schedules(self) -> list[Scheduled]:
         return self._timetable.schedules()
 
     @cached_property
     def _timetable(self) -> EventBridge:
-        require(self.settings, "schedule_group", "scheduler_role_arn")
+        require(self.settings, "schedule_group")
         return EventBridge(
             self.aws.scheduler,
             group=self.settings.schedule_group,

@@ -1,4 +1,4 @@
-"""A dry run on a cluster refuses what a real run refuses there, and changes nothing."""
+"""What a cluster refuses is told before it is too late: by dry runs, and of what was done until then."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,12 +8,13 @@ import pytest
 
 from harvester.collection import history
 from harvester.commands.cli.workspace import Workspace
-from harvester.commands.collection import schedule, start
+from harvester.commands.collection import group, schedule, start
 from harvester.compute.fargate.task_name import family
-from harvester.errors import HarvesterError
+from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings
 from harvester.store.keys import CollectionKeys
 from harvester.store.s3 import S3Store
+from tests.support.iam_guard import guard
 from tests.support.moto_account import Cloud, cloud_of
 from tests.support.servers import Bucket
 
@@ -57,7 +58,7 @@ _COMMANDS = [(_schedule, "s"), (_once, "s"), (_filter_start, "live")]
 
 
 @pytest.mark.parametrize(("typed", "collection_id"), _COMMANDS)
-def test_what_would_be_refused_is_refused(
+def test_a_dry_run_refuses_what_a_start_would(
     typed: Callable[[str, Settings], None], collection_id: str, cloud: Cloud
 ) -> None:
     typed(collection_id, cloud.settings)
@@ -73,3 +74,28 @@ def test_a_schedule_needs_a_group_and_a_role(cloud: Cloud) -> None:
         _schedule("s", replace(cloud.settings, scheduler_role_arn=""))
     with pytest.raises(HarvesterError, match="AWS refuses scheduler:.*ResourceNotFoundException"):
         _schedule("s", replace(cloud.settings, schedule_group="gone"))
+
+
+_DELETES = {"Sid": "All", "Effect": "Allow", "Action": ["s3:*", "ecs:*", "scheduler:Get*"], "Resource": "*"}
+
+
+def _delete(collection_id: str, settings: Settings) -> None:
+    typed: Any = group.delete.callback
+    typed.__wrapped__(collection_id, yes=True, dry_run=False, workspace=Workspace(settings))
+
+
+def test_a_deletion_says_that_the_schedule_is_left(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    with guard(cloud.endpoint, {"operator": [_DELETES]}) as guarded:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", guarded.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "operator")
+        with pytest.raises(
+            HarvesterError, match="Deleted 2 files .*, but not its schedule: AWS refuses"
+        ) as told:
+            _delete("s", cloud.settings)
+    assert "`collection stop s` then removes it." in told.value.hint
+    assert told.value.exit_code == Exit.UNAUTHORIZED
+
+
+def test_a_deletion_needs_no_schedules(cloud: Cloud) -> None:
+    _delete("s", replace(cloud.settings, schedule_group="", scheduler_role_arn=""))
+    assert [*S3Store(cloud.settings.bucket).entries("collections/s/")] == []
