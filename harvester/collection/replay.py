@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from harvester.clock import moment
 from harvester.collection.changeset import apply
 from harvester.documents import Tree, checked
 from harvester.errors import HarvesterError, NotFound
@@ -47,6 +49,18 @@ def _read(store: Store, keys: CollectionKeys, found: Sequence[str]) -> Iterator[
 def replay(store: Store, keys: CollectionKeys) -> Tree:
     """The collection that all its changesets make."""
     return _made(keys, changesets(store, keys))
+
+
+def as_of(store: Store, keys: CollectionKeys, at: datetime) -> Tree | None:
+    """The collection as it was at a moment; None if no changeset is that old."""
+
+    def until_then() -> Iterator[tuple[str, Tree]]:
+        for name, changeset in changesets(store, keys):
+            if moment(str(changeset.get("change_timestamp"))) > at:
+                return
+            yield name, changeset
+
+    return _made(keys, until_then()) or None
 
 
 def tree_at(store: Store, keys: CollectionKeys, name: str) -> Tree | None:

@@ -19,14 +19,24 @@ class _Place(Protocol):
 
 
 def no_collection(place: _Place, keys: CollectionKeys) -> NotFound:
-    near = _near(place, keys)
+    if _has_history(place, keys):
+        hint = (
+            f"Its history is still there: `collection-config download {keys.id} --as-of TIME` and "
+            "`collection add` restore it, with its since_ids."
+        )
+    elif near := _near(place, keys):
+        hint = f"Did you mean {near}?"
+    else:
+        hint = "Check the id (`collection list`), or add the collection first: `collection add`."
     return NotFound(
-        f"There is no collection {keys.id} in {place.name}.",
-        hint=f"Did you mean {near}?"
-        if near
-        else "Check the id (`collection list`), or add the collection first: `collection add`.",
-        exit_code=Exit.NO_COLLECTION,
+        f"There is no collection {keys.id} in {place.name}.", hint=hint, exit_code=Exit.NO_COLLECTION
     )
+
+
+def _has_history(place: _Place, keys: CollectionKeys) -> bool:
+    with suppress(HarvesterError):
+        return keys.changesets.removeprefix(keys.folder).rstrip("/") in place.folders(keys.folder)
+    return False
 
 
 def _near(place: _Place, keys: CollectionKeys) -> str:

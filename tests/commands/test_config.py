@@ -523,6 +523,24 @@ def test_a_download_asks_where_a_damaged_history_does_not_say_what_would_be_lost
     assert person.file == person.stored("museums")
 
 
+def test_a_collection_is_brought_back_as_it_was_also_where_only_its_history_is_left(person: Person) -> None:
+    _added(person, "12", "13")
+    first = person.stored("museums")["timestamp"]
+    _harvested(person, lambda now: {**now, "title": "Another", "users": {"12": {"since_id": "99"}}})
+    download = ("collection-config", "download", "museums", "--force", "--as-of")
+    person.output(*download, first)
+    assert set(person.file["users"]) == {"12", "13"} and "version" not in person.file
+    person.output("collection-config", "update", "--yes")
+    brought = person.stored("museums")
+    assert (brought["users"], "title" in brought) == ({"12": {"since_id": "99"}, "13": {}}, False)
+    assert "museums has no version that is that old." in person(*download, "2019-01-01").err
+    (person.folder / "collections/museums/collection.json").unlink()
+    assert "Its history is still there" in person("collection", "once", "museums").err
+    person.output(*download, "2196-01-01")
+    person.output("collection", "add")
+    assert person.stored("museums")["users"] == brought["users"]
+
+
 def test_a_download_asks_before_it_loses_changes_and_only_then(person: Person) -> None:
     _added(person, "12")
     _harvested(person, lambda now: {**now, "users": {"12": {"since_id": "99"}}})

@@ -196,6 +196,12 @@ def advise_to_store(path: Path, before: Tree) -> None:
         advise("`collection-config update` stores the change.")
 
 
+def warn_of_inline_keys(tree: Tree) -> None:
+    if key_names(tree):
+        message = "The collection contains API keys; everyone who can read it sees them."
+        advise(f"{message} `collection-config keys --move-to PROFILE` moves them out.")
+
+
 def require_kind(tree: Mapping[str, Any], *kinds: str) -> None:
     """Raise, in the words people know, unless the collection is of one of these kinds."""
     if kinds and tree.get("type") not in kinds:

@@ -10,7 +10,7 @@ from harvester.commands.cli.printed_commands import program
 # By the names that lead to the command; what follows them, one line for each example.
 EXAMPLES: Mapping[str, Sequence[str]] = {
     "collection-config template": ("user_timeline --id museums", "search --id election"),
-    "collection-config download": ("museums",),
+    "collection-config download": ("museums", "museums --as-of 2026-11-01T12:00"),
     "collection-config keys": ("--profile museum", "--move-to museum"),
     "collection-config honeybadger": ("", "--remove"),
     "collection-config forget-keys": ("museums --dry-run", "museums"),

@@ -19,7 +19,6 @@ from harvester.commands.cli.output import (
 )
 from harvester.commands.cli.workspace import (
     Workspace,
-    collection_id_argument,
     in_workspace,
 )
 from harvester.commands.config import running_stream
@@ -71,33 +70,8 @@ def template(kind: str, collection_id: str | None, force: bool, dry_run: bool, p
         click.echo("Add the collection before adding users to collect.")
 
 
-@collection_config.command("download", help="Download the stored collection.json of COLLECTION_ID.")
-@collection_id_argument
-@click.option("--force", is_flag=True, help="Overwrite a file with changes that are not stored.")
-@dry_run_option
-@collection_file.file_option
-@in_workspace
-def download(collection_id: str, force: bool, dry_run: bool, path: Path, workspace: Workspace) -> None:
-    from harvester.collection import history
-
-    keys = workspace.keys(collection_id)
-    current = history.current(workspace.store, keys)
-    if announce_dry_run(dry_run, f"write {keys.collection} of {workspace.store.name} to {path}"):
-        return
-    if path.exists() and not force and collection_file.holds_changes(path, workspace.store):
-        confirm(f"{path} has changes that are not stored. Overwrite it?", yes=False, option="--force")
-    collection_file.write(path, current)
-    click.echo(f"Downloaded to {path}.")
-    _warn_of_inline_keys(current)
-
-
-def _warn_of_inline_keys(tree: Tree) -> None:
-    if key_names(tree):
-        message = "The collection contains API keys; everyone who can read it sees them."
-        advise(f"{message} `collection-config keys --move-to PROFILE` moves them out.")
-
-
 collection_config.defer(
+    Deferred("download", "config.download:download", "Download the stored collection.json of COLLECTION_ID."),
     Deferred("check", "config.check:check", "Check the file, or the stored COLLECTION_ID, for problems."),
     Deferred("keys", "config.api_keys:keys", "Select a profile's API keys for the file."),
     Deferred(
@@ -154,7 +128,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     stored = history.edit(workspace.store, keys, merge)
     collection_file.follow(path, stored, mine)
     click.echo("Collection configuration updated.")
-    _warn_of_inline_keys(stored)
+    collection_file.warn_of_inline_keys(stored)
     if key_names(current) and not key_names(stored):
         way = f"`collection-config forget-keys {stored['id']}` removes them."
         advise(f"They are still in its history: {way}")
@@ -213,8 +187,8 @@ def _earlier_version(path: Path, current: Tree) -> HarvesterError:
     """The file has no changes of its own; what it says may be all that its owner has of it."""
     return HarvesterError(
         f"{path} is an earlier version of {current['id']}, without changes of its own. Nothing was changed.",
-        hint=f"`collection-config download {current['id']}` gets the stored one. "
-        'To bring the earlier one back, remove "changeset" and "timestamp" from the file.',
+        hint=f"`collection-config download {current['id']}` gets the stored one. To bring the earlier one "
+        'back, download it with --as-of, or remove "changeset" and "timestamp" from the file.',
     )
 
 
