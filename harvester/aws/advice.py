@@ -185,7 +185,9 @@ _CONDITIONS = (
 )
 _NAME = "Give the name of the bucket alone: 3 to 63 lower-case letters, digits, '-' and '.'."
 _TOO_LARGE = ("The server does not take objects of this size: set `bytes_per_file` lower.", Exit.ERROR)
-_MAY_NOT = "The AWS keys or the role may not do this: check the bucket's and the role's policy."
+_MAY_NOT = (
+    "The AWS keys or the role may not do this: the bucket's and the role's policy must allow {permission}."
+)
 BUCKET = Words(
     refused="{name} refuses {key}: {refusal}.",
     failed="{failed}, to use {name} with: {said}.",

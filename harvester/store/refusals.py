@@ -6,6 +6,14 @@ from harvester.aws.advice import BUCKET
 from harvester.aws.errors import Refusal, Unanswered, explained
 from harvester.errors import Exit, HarvesterError, StoreAway
 
+# By operations that are named otherwise.
+_ACTIONS = {
+    **dict.fromkeys(("ListObjectsV2", "HeadBucket"), "ListBucket"),
+    **dict.fromkeys(("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"), "PutObject"),
+    **dict.fromkeys(("HeadObject", "UploadPartCopy"), "GetObject"),
+    "DeleteObjects": "DeleteObject",
+    "ListParts": "ListMultipartUploadParts",
+}
 _LATER = "Try again later; collected posts are kept."
 
 
@@ -27,6 +35,15 @@ def garbled(name: str, key: str, why: str) -> Garbled:
     )
 
 
+def _permission(error: Refusal | Unanswered) -> str:
+    """The action that IAM must allow for what was refused."""
+    if isinstance(error, Unanswered):
+        return ""
+    operation = error.operation_name.title().replace("_", "") if "_" in error.operation_name else ""
+    operation = operation or error.operation_name
+    return f"s3:{_ACTIONS.get(operation, operation)}"
+
+
 def in_words(
     name: str, key: str, error: Refusal | Unanswered, *, ask: Callable[[], Refusal | None]
 ) -> HarvesterError:
@@ -34,9 +51,10 @@ def in_words(
 
     `ask` asks the store for the reason where the answer to a HEAD has told none.
     """
-    found = explained(error, BUCKET, name=name, key=key)
+    names = {"name": name, "key": key, "permission": _permission(error)}
+    found = explained(error, BUCKET, **names)
     if found.code in ("400", "401", "403") and (reason := ask()):
-        found = explained(reason, BUCKET, name=name, key=key)
+        found = explained(reason, BUCKET, **names)
     hint = found.hint or (_LATER if found.passing else "Check the settings of the store (docs/stores.md).")
     if found.code == "NoSuchBucket":
         return NoBucket(found.message, hint=hint)
