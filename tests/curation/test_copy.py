@@ -46,6 +46,10 @@ def test_all_goes_to_a_bucket_and_is_verified_and_goes_on_there(
     assert (told.code, "Tweets: 0." in told.out) == (0, True), told
     told = person(*copy, s3_environment.name)
     assert (told.code, "already exists" in told.err) == (1, True)
+    # And from the bucket to a folder, as to another account.
+    person.output(*copy[:-1], "--to-collections-path", "moving", *there)
+    told = person("collection", "verify", "museums", "--collections-path", "moving")
+    assert (told.code, told.out.startswith("OK: 2 harvests, 40 posts")) == (0, True), told
 
 
 def test_under_another_id_it_would_not_be_what_its_files_say(person: Person) -> None:
