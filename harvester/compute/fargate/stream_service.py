@@ -83,10 +83,10 @@ class FargateService:
 
         try:
             beginning.wait(first)
-        except HarvesterError:
+        except HarvesterError as error:
             if first() is None or is_over(first() or {}):
                 # Started again for ever, it would cost, and fail for ever.
-                self._remove()
+                self._remove_after(error)
             raise
 
     def _lacks_room(self, task: Found | None) -> bool:
@@ -218,6 +218,18 @@ class FargateService:
     def _remove(self) -> None:
         with suppress(_Gone):
             self._to_service("delete_service", force=True)
+
+    def _remove_after(self, error: HarvesterError) -> None:
+        try:
+            self._remove()
+        except HarvesterError as refused:
+            raise HarvesterError(
+                f"The stream of {self._words} did not start, and its service is still there: "
+                f"{refused.message}",
+                [str(error)],
+                f"`collection filter-stop {self._streams[0].id}` removes it; until then AWS starts it again.",
+                exit_code=error.exit_code,
+            ) from error
 
     def _to_service(self, operation: str, **parameters: object) -> None:
         try:

@@ -30,6 +30,7 @@ from harvester.harvest import catalog, control
 from harvester.store.keys import CollectionKeys
 from tests.support.fake_fargate import ended
 from tests.support.fargate_stage import Stage, as_json, fargate_stage
+from tests.support.iam_guard import guard
 from tests.support.servers import Bucket
 
 
@@ -463,6 +464,25 @@ def test_a_service_whose_first_task_fails_is_told_and_leaves_nothing(stage: Stag
     assert "Check `image`" in caught.value.hint
     assert stage.compute.task("live") is None
     assert [service.status for service in stage.ecs.services] == ["INACTIVE"]
+
+
+def test_a_service_that_failed_and_may_not_be_removed_is_told_with_both_reasons(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mostly = [*(f"ecs:{verb}*" for verb in ("Describe", "List", "Register", "Tag", "Create")), "iam:PassRole"]
+    policy = {"Sid": "Mostly", "Effect": "Allow", "Action": mostly, "Resource": "*"}
+    with guard(stage.cloud.endpoint, {"operator": [policy]}) as guarded:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", guarded.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "operator")
+        compute = FargateCompute(stage.store, stage.cloud.settings, clock=stage.clock)
+        stage.next(
+            lambda: stage.task_of_service("PENDING"),
+            lambda: ended(stage.ecs.newest(), None, reason="no image", stop_code="TaskFailedToStart"),
+        )
+        with pytest.raises(HarvesterError, match="ecs:DeleteService") as caught:
+            compute.start_service("live")
+    assert "no image" in str(caught.value)
+    assert "`collection filter-stop live` removes it" in caught.value.hint
 
 
 def test_a_service_is_started_anew_after_one_that_was_deleted(stage: Stage) -> None:
