@@ -213,7 +213,15 @@ class FargateService:
 
     def _scale_down(self) -> None:
         with suppress(_Gone):
-            self._to_service("update_service", desiredCount=0)
+            try:
+                self._to_service("update_service", desiredCount=0)
+            except Refused as refused:
+                raise HarvesterError(
+                    f"The service of {self._words} could not be stopped, and starts its harvest again: "
+                    f"{refused.message}",
+                    hint=refused.hint,
+                    exit_code=refused.exit_code,
+                ) from refused
 
     def _remove(self) -> None:
         with suppress(_Gone):

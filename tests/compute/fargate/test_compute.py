@@ -485,6 +485,25 @@ def test_a_service_that_failed_and_may_not_be_removed_is_told_with_both_reasons(
     assert "`collection filter-stop live` removes it" in caught.value.hint
 
 
+def test_a_stop_of_a_service_that_may_not_be_changed_says_that_it_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _started(stage)
+    looks = {
+        "Sid": "Looks",
+        "Effect": "Allow",
+        "Action": ["ecs:Describe*", "ecs:List*", "s3:*"],
+        "Resource": "*",
+    }
+    with guard(stage.cloud.endpoint, {"operator": [looks]}) as guarded:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", guarded.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "operator")
+        compute = FargateCompute(stage.store, stage.cloud.settings, clock=stage.clock)
+        with pytest.raises(HarvesterError, match="and starts its harvest again: .*ecs:UpdateService") as told:
+            compute.stop_service("live", within=10)
+    assert "operator role" in told.value.hint
+
+
 def test_a_service_is_started_anew_after_one_that_was_deleted(stage: Stage) -> None:
     task = _started(stage)
     stage.service(status="DRAINING")
