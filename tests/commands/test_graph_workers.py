@@ -65,7 +65,15 @@ def test_a_crawl_is_read_by_its_workers_and_shown_as_one(
     assert "libraries.1 is a worker of libraries" in person("collection-config", "update").err
     assert person("graph", "workers", "status", "libraries").out.count("ENDED") == 2
 
-    assert "Started libraries.1, libraries.2" in person.output("graph", "workers", "start", "libraries")
+    # What is in the way of one does not hide that others were started.
+    in_the_way = person.folder / "temp/local/libraries.2"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("")
+    half = person("graph", "workers", "start", "libraries")
+    assert half.code != 0
+    assert "Started libraries.1; libraries.2 was not started:" in half.err
+    in_the_way.unlink()
+    assert "libraries.2" in person.output("graph", "workers", "start", "libraries")
     until(lambda: {row["state"] for row in _status(person)["workers"]} == {"ENDED"})
     told = _status(person)
     read = [

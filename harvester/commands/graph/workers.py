@@ -179,6 +179,8 @@ def start(collection_id: str, dry_run: bool, as_json: bool, workspace: Workspace
     ready = [each for each in worker_ids(tree) if _state(workspace, each) != "RUNNING"]
     for each in ready:
         network_of(tree).require_keys(workspace.collection(workspace.keys(each), *CRAWLS), workspace.settings)
+        if dry_run:
+            workspace.compute.require_startable(each)
     what = f"start {', '.join(ready) or 'no worker, as all run'} on {workspace.compute.name}"
     if not announce_dry_run(dry_run and not as_json, what) and not dry_run:
         _begin(workspace, keys, tree, ready)
@@ -199,7 +201,12 @@ def _begin(workspace: Workspace, keys: CollectionKeys, tree: Collection, ready: 
         if each in ready:
             # What was edited of the collection since.
             _store_worker(workspace, each, worker_tree(tree, number))
-            workspace.compute.once(each)
+            try:
+                workspace.compute.once(each)
+            except HarvesterError:
+                if before := ready[: ready.index(each)]:
+                    advise(f"Started {', '.join(before)}; {each} was not started:")
+                raise
 
 
 @workers.command("status", help="Show the workers of COLLECTION_ID, their crawl and its queue.")
