@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, cast
 
-from harvester.aws.service import Aws
+from harvester.aws.service import Aws, Refused
 from harvester.aws.stop_reasons import death, hint, is_for_want_of_room
 from harvester.clock import Clock, Stop, SystemClock, timestamp
 from harvester.compute import ONCE, STARTING, Ended, Scheduled, Task
@@ -28,7 +28,7 @@ from harvester.compute.fargate.task_definition import (
 )
 from harvester.compute.fargate.task_name import name_of_task
 from harvester.compute.fargate.tasks import Cluster, Found, as_task, is_over
-from harvester.compute.fargate.wait_for_start import SharedStart, StartWatch, not_started, why_not
+from harvester.compute.fargate.wait_for_start import SharedStart, StartWatch, not_started, unwatched, why_not
 from harvester.compute.schedules.expression import Schedule
 from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
@@ -108,7 +108,10 @@ class FargateCompute:
         beginning = self._beginning(collection_id)
         arn = self._run(definition)
         self._started[collection_id] = arn
-        beginning.wait(lambda: self.cluster.task(arn))
+        try:
+            beginning.wait(lambda: self.cluster.task(arn))
+        except Refused as refused:
+            raise unwatched(collection_id, collection_id, refused) from refused
 
     def _run(self, definition: Definition) -> str:
         """Start one task; its ARN."""
@@ -178,8 +181,7 @@ class FargateCompute:
         return self.task(collection_id)
 
     def tasks(self) -> list[Task]:
-        found = (with_outcome(self.store, task) for task in self.cluster.what_runs())
-        return [task for task in found if task]
+        return list(filter(None, (with_outcome(self.store, task) for task in self.cluster.what_runs())))
 
     def _running(self, collection_id: str) -> Found | None:
         found = self.cluster.tasks_of(collection_id)

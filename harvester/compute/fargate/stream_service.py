@@ -19,7 +19,7 @@ from harvester.compute.fargate.task_definition import (
 )
 from harvester.compute.fargate.task_name import carried_by, family
 from harvester.compute.fargate.tasks import Cluster, Found, gave_up, has_no_room, is_of_a_service, is_over
-from harvester.compute.fargate.wait_for_start import SharedStart, StartWatch
+from harvester.compute.fargate.wait_for_start import SharedStart, StartWatch, unwatched
 from harvester.compute.stream_end import Membership
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog, control
@@ -83,6 +83,8 @@ class FargateService:
 
         try:
             beginning.wait(first)
+        except Refused as refused:
+            raise unwatched(self._words, self._streams[0].id, refused) from refused
         except HarvesterError as error:
             if first() is None or is_over(first() or {}):
                 # Started again for ever, it would cost, and fail for ever.

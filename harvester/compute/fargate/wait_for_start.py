@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from harvester.aws.service import Refused
 from harvester.aws.stop_reasons import death, hint
 from harvester.clock import Clock, Stop, moment
 from harvester.compute.fargate.tasks import Found, is_over
@@ -153,4 +154,13 @@ def why_not(failures: object) -> str:
 def not_started(name: str, words: str) -> HarvesterError:
     return HarvesterError(
         f"The task of {name} was not started: {words}.", hint=hint(words), exit_code=Exit.RETRY_LATER
+    )
+
+
+def unwatched(name: str, collection_id: str, refused: Refused) -> HarvesterError:
+    """A start that was made, of which AWS does not let be seen what came."""
+    return HarvesterError(
+        f"The task of {name} was started, but cannot be watched: {refused.message}",
+        hint=f"{refused.hint} `harvest running {collection_id}` shows whether it harvests.".lstrip(),
+        exit_code=refused.exit_code,
     )

@@ -485,6 +485,25 @@ def test_a_service_that_failed_and_may_not_be_removed_is_told_with_both_reasons(
     assert "`collection filter-stop live` removes it" in caught.value.hint
 
 
+@pytest.mark.parametrize("collection_id", ["s", "live"])
+def test_a_task_that_was_started_and_may_not_be_seen_is_told(
+    collection_id: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would look for it, and it is paid for."""
+    verbs = ("DescribeT*ition", "DescribeS*", "List*", "Register*", "Tag*", "Run*", "Create*")
+    starts = {"Sid": "S", "Effect": "Allow", "Action": [f"ecs:{verb}" for verb in verbs], "Resource": "*"}
+    roles = {"Sid": "R", "Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}
+    with guard(stage.cloud.endpoint, {"operator": [starts, roles]}) as guarded:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", guarded.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "operator")
+        compute = FargateCompute(stage.store, stage.cloud.settings, clock=stage.clock)
+        stage.next(lambda: stage.task_of_service("PENDING"))
+        start = compute.once if collection_id == "s" else compute.start_service
+        with pytest.raises(HarvesterError, match="was started, but cannot be watched: .*ecs:DescribeTasks"):
+            start(collection_id)
+    assert len(stage.ecs.tasks) == 1
+
+
 def test_a_stop_of_a_service_that_may_not_be_changed_says_that_it_goes_on(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
