@@ -385,16 +385,16 @@ def test_many_threads_share_one_client() -> None:
         client = _client(server, pool=16)
 
         def ask(start: int) -> None:
-            for number in range(start, 200, 16):
+            for number in range(start, 201, 16):
                 found[str(number)] = client.timeline(str(number)).newest_id
 
-        threads = [threading.Thread(target=ask, args=(start,)) for start in range(16)]
+        threads = [threading.Thread(target=ask, args=(start,)) for start in range(1, 17)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
 
-    assert found == {str(number): str(number) for number in range(200)}
+    assert found == {str(number): str(number) for number in range(1, 201)}
     assert client.billing.snapshot()["posts"] == 200
 
 
