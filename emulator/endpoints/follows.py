@@ -72,7 +72,8 @@ def surprising_page(
         (surprises.place_in_list(edge.position), edge.number) for edge in edges(service, user_id, direction)
     )
     begin = place.last if surprises.lists_by_offset else bisect_left(listed, (place.last, -1))
-    again = min(plan.repeats, begin, size)
+    # A page that only repeats would be another one's error.
+    again = min(plan.repeats, begin, size - 1) if begin < len(listed) and plan.size else 0
     end = min(begin + min(plan.size, size - again), len(listed))
     shown = [service.world.people.id(number) for _, number in listed[begin - again : end]]
     meta: dict[str, object] = {"result_count": len(shown)}

@@ -16,6 +16,7 @@ import pytest
 from harvester.harvest.lock_content import tell_of_change
 from harvester.harvest.progress import COMPLETE
 from harvester.store.keys import CollectionKeys
+from tests.support.crawls import crawl, frontiers, truth
 from tests.support.graph_stage import edges_of, end_crawl, ids_of_list, lists_of
 from tests.support.harvest_stage import DAY, Ended, Stage, staged, until
 
@@ -153,3 +154,13 @@ def test_lists_are_whole_and_compared_whatever_their_order(tmp_path: Path, seed:
             new = [u["id"] for u in stage.control.users(count=1500) if u["id"] not in {*listed, users[0]}]
             stage.control.follow(users[0], add=new[:3], remove=listed[5:900:300])
             stage.clock.advance(DAY)
+
+
+def test_a_crawl_finds_everyone_at_each_depth(tmp_path: Path, seed: int) -> None:
+    # Profiles without their numbers would have each depth wait for approval.
+    with staged(tmp_path, users=400, degrees="pareto:1.2:3", surprise=seed) as stage:
+        users = stage.accounts[:2]
+        section = {"max_depth": 2, "approve": "within_budget"}
+        stage.add("all", type="graph", users={user: {} for user in users}, budget_usd=1000, graph=section)
+        assert crawl(stage, "all").state == COMPLETE
+        assert frontiers(stage, "all") == truth(stage, users, depths=2)
