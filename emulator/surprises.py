@@ -52,6 +52,7 @@ ASIDE: tuple[dict[str, Any], ...] = (
         "type": "https://api.twitter.com/2/problems/not-authorized-for-field",
     },
 )
+RETRY_AFTER = ("0", "1", "120", "Thu, 01 Jan 2026 00:00:00 GMT", "soon")
 LATER: tuple[Any, ...] = (None, True, 7, "later", [], {"a": [1.5, None]})
 
 
@@ -244,8 +245,12 @@ class Surprises:
 
     # Connections
 
-    def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {name: text for name, text in headers.items() if name not in RATE_HEADERS or self._often(0.9)}
+    def headers(self, status: int, headers: Mapping[str, str]) -> dict[str, str]:
+        """Not all of the rate window; `Retry-After` where something refuses for now."""
+        kept = {name: text for name, text in headers.items() if name not in RATE_HEADERS or self._often(0.9)}
+        if status in (429, 503) and self._often(0.5):
+            kept["Retry-After"] = self._random.choice(RETRY_AFTER)
+        return kept
 
     def skew(self) -> float:
         """Seconds by which this machine of X's differs from the others."""

@@ -193,7 +193,7 @@ class Emulator:
         fault = next(iter(served.spoiling), None)
         surprises, headers, closing = self.service.surprises, self._headers(answer), ""
         if surprises:
-            answer.headers, closing = surprises.headers(answer.headers), surprises.closing()
+            answer.headers, closing = surprises.headers(answer.status, answer.headers), surprises.closing()
             headers |= {"Connection": "close"} if closing == "told" else {}
         squeeze = surprises.squeezes() if surprises else self.options.gzip
         response = packed(request, answer, headers, squeeze=squeeze, variety=self.variety)
