@@ -10,13 +10,21 @@ from harvester.clock import timestamp
 from harvester.documents import object_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import manifest
+from harvester.harvest.progress import RUNNING
 from harvester.networks.registry import name_of
 from harvester.store import Entry
 from harvester.store.absent import no_collection
-from harvester.store.keys import CollectionKeys, harvest_folder, is_segment, manifest_name, segment_order
+from harvester.store.keys import (
+    HARVEST,
+    CollectionKeys,
+    harvest_folder,
+    is_segment,
+    manifest_name,
+    segment_order,
+)
 from harvester.store.reading import Reader
 
-_ALGORITHMS = ("sha256", "sha1")
+_ALGORITHMS = ("sha1", "sha256")
 
 
 @dataclass(frozen=True)
@@ -90,25 +98,45 @@ def files_of(
 ) -> Iterator[RecordFile]:
     """The files of records of one harvest, in the order in which they were written."""
     sizes = {entry.key: entry.size for entry in harvest.entries}
-    digests = {algorithm: _manifest(reader, harvest, algorithm) for algorithm in _ALGORITHMS}
-    names = {name for named in digests.values() for name in named if is_segment(name)}
+    sha1, sha256 = _digests(reader, harvest)
+    names = filter(is_segment, sha1.keys() | sha256.keys())
     for place, name in enumerate(sorted(names, key=segment_order), 1):
         yield RecordFile(
             key=harvest.folder + name,
             collection=keys.id,
             harvest=timestamp(harvest.started),
             number=segment_order(name)[0] or place,
-            sha256=digests["sha256"].get(name, ""),
+            sha256=sha256.get(name, ""),
             size=sizes.get(harvest.folder + name, 0),
-            sha1=digests["sha1"].get(name, ""),
+            sha1=sha1.get(name, ""),
             network=network,
         )
 
 
-def _manifest(reader: Reader, harvest: HarvestFolder, algorithm: str) -> dict[str, str]:
-    key = harvest.folder + manifest_name(algorithm)
-    if not any(entry.key == key for entry in harvest.entries):
-        return {}
+def _digests(reader: Reader, harvest: HarvestFolder) -> tuple[dict[str, str], dict[str, str]]:
+    """By name, the SHA-1 and SHA-256 of finished files. A running harvest writes those of SHA-256 last."""
+    listed = {entry.key for entry in harvest.entries}
+    sha1, sha256 = (
+        _manifest(reader, key) if (key := harvest.folder + manifest_name(algorithm)) in listed else {}
+        for algorithm in _ALGORITHMS
+    )
+    if sha1.keys() <= sha256.keys() or harvest.folder + HARVEST not in listed:
+        return sha1, sha256
+    # It may be newer than the listing.
+    sha256 = _manifest(reader, harvest.folder + manifest_name("sha256"))
+    if _runs(reader, harvest):
+        sha1 = {name: digest for name, digest in sha1.items() if name in sha256}
+    return sha1, sha256
+
+
+def _runs(reader: Reader, harvest: HarvestFolder) -> bool:
+    try:
+        return object_in(reader.read(harvest.folder + HARVEST).data).get("state") == RUNNING
+    except NotFound:
+        return False
+
+
+def _manifest(reader: Reader, key: str) -> dict[str, str]:
     try:
         return manifest.parsed(reader.read(key).data.decode())
     except NotFound:

@@ -79,7 +79,11 @@ class FolderReader:
             top, _, begins = prefix.rpartition("/")
             for path in self._files(self._path(f"{top}/"), begins):
                 key = self.prefix + path.relative_to(self.folder).as_posix()
-                status = path.stat()
+                try:
+                    status = path.stat()
+                except FileNotFoundError:
+                    # A harvest has removed it since.
+                    continue
                 version = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
                 yield Entry(key, status.st_size, version, datetime.fromtimestamp(status.st_mtime, UTC))
 

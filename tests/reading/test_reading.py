@@ -15,7 +15,7 @@ import pytest
 
 from harvester.errors import HarvesterError
 from harvester.reading import BadRecord, RecordFile, lines, local_lines, raw_lines, record_files
-from harvester.reading.files import harvest_folders
+from harvester.reading.files import files_of, harvest_folders
 from harvester.store.folder import FolderStore
 from harvester.store.keys import ROOT, CollectionKeys
 from harvester.store.reading import reader
@@ -32,8 +32,8 @@ def store(tmp_path: Path) -> FolderStore:
 _KEYS = CollectionKeys("election")
 
 
-def _stored(store: FolderStore, name: str, data: bytes, **options: Any) -> None:
-    stored(store.root, _KEYS, name, data, **options)
+def _stored(store: FolderStore, name: str, data: bytes, **options: Any) -> Path:
+    return stored(store.root, _KEYS, name, data, **options)
 
 
 def _path(store: FolderStore, key: str) -> Path:
@@ -75,6 +75,22 @@ def test_a_file_that_no_manifest_names_is_not_finished(store: FolderStore) -> No
     here = _path(store, file.key).parent
     (here / "tweets-20261123090000-000002.jsonl.gz").write_bytes(b"")
     assert list(record_files(reader(store), _KEYS)) == [file]
+
+
+@pytest.mark.parametrize(("state", "there"), [("running", [1]), ("complete", [1, 2])])
+def test_a_file_of_a_running_harvest_is_finished_once_both_manifests_name_it(
+    store: FolderStore, state: str, there: list[int]
+) -> None:
+    """A harvest writes one after the other; an index took a file with another digest for a changed one."""
+    first = _stored(store, "tweets-20261123090000-000001.jsonl.gz", packed())
+    (first.parent / "harvest.json").write_text(f'{{"state": "{state}"}}')
+    _stored(store, "tweets-20261123090000-000002.jsonl.gz", packed(), sha256=False)
+    assert [file.number for file in record_files(reader(store), _KEYS)] == there
+    (listed,) = harvest_folders(reader(store), _KEYS)
+    _stored(store, "tweets-20261123090000-000002.jsonl.gz", packed())
+    # Also by a listing from before.
+    found = files_of(reader(store), _KEYS, listed, network="x")
+    assert [file.digest[:7] for file in found] == ["sha256:", "sha256:"]
 
 
 @pytest.mark.parametrize(
