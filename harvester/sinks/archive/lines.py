@@ -4,6 +4,8 @@ from typing import Any, BinaryIO
 
 from isal import isal_zlib
 
+from harvester.documents.lines import split_lines
+
 _NOT_GZIP: Any = isal_zlib.error
 _GZIP, _MAGIC = 31, b"\x1f\x8b"
 # Bytes that are read, and unpacked, at once. A line above the last is none that a harvest writes.
@@ -86,12 +88,12 @@ class Lines:
 
     def _split(self, text: bytes) -> None:
         """Add what was unpacked; all whole lines before it were taken."""
-        first, *others = text.split(b"\n")
-        self._rest.append(first)
-        self._lines, self._next = [], 0
-        if others:
-            self._lines = [b"".join(self._rest), *others[:-1]]
-            self._rest = [others[-1]]
+        lines, rest = split_lines(text)
+        if lines:
+            lines[0] = b"".join((*self._rest, lines[0]))
+            self._rest = []
+        self._rest.append(rest)
+        self._lines, self._next = [line[:-1] for line in lines], 0
 
     def _unpacked(self) -> bytes:
         data = self._packed
