@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from harvester.errors import HarvesterError, NotFound
+from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.errors.files import in_words
 from harvester.networks import Network
 from harvester.networks.records import BrokenLine
@@ -61,11 +61,19 @@ def lines(reader: Reader, file: RecordFile, *, on_bad: OnBad | None = None) -> I
 
 
 def raw_lines(reader: Reader, file: RecordFile, *, on_bad: OnBad | None = None) -> Iterator[RawLine]:
-    """The unparsed lines of a file of records; one that is missing or empty is a damaged one."""
+    """The unparsed lines of a file of records; one that is missing or empty is a damaged one.
+
+    Raises StoreAway for one that was there when it was listed: its folder or bucket may be away.
+    """
     pieces = reader.pieces(file.key)
     try:
         first, why = next(pieces, None), "it is empty"
-    except NotFound:
+    except NotFound as error:
+        if file.size:
+            raise StoreAway(
+                f"{file.key} is gone since it was listed.",
+                hint=f"Check that {reader.name} is there, then start again.",
+            ) from error
         first, why = None, "it is missing"
     if first is None:
         hand_on(BadRecord(file.key, 0, why, is_file=True), on_bad)

@@ -116,12 +116,25 @@ class FolderReader:
             if not is_gone(error):
                 raise error
 
+        place = _place(top)
         for folder, below, names in os.walk(top, onerror=tell):
             # A store's own folders, which are no objects.
             begun = begins if folder == str(top) else ""
             below[:] = sorted(name for name in below if name.startswith(begun) and name[0] != ".")
             found = sorted(name for name in names if name.startswith(begun))
             yield from (path for name in found if (path := Path(folder, name)).is_file())
+        if place and place != _place(top):
+            # What is below a disk that is no longer mounted would seem to be deleted.
+            raise StoreAway(f"{top} was replaced or removed while it was listed.", hint="Start again.")
+
+
+def _place(folder: Path) -> tuple[int, int] | None:
+    """What is the same as long as it is the same folder; None if there is none."""
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class S3Reader:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harvester.errors import HarvesterError
+from harvester.errors import HarvesterError, StoreAway
 from harvester.reading import BadRecord, RecordFile, lines, local_lines, raw_lines, record_files
 from harvester.reading.files import files_of, harvest_folders
 from harvester.store.folder import FolderStore
@@ -100,13 +100,28 @@ def test_a_file_that_is_gone_or_empty_is_a_damaged_one(
     store: FolderStore, damage: Callable[[Path], object], why: str
 ) -> None:
     _stored(store, "tweets-20261123090000-000001.jsonl.gz", packed())
+    (listed,) = record_files(reader(store), _KEYS)
+    damage(_path(store, listed.key))
     (file,) = record_files(reader(store), _KEYS)
-    damage(_path(store, file.key))
     with pytest.raises(BadRecord, match=f"000001.jsonl.gz: {why}"):
         list(lines(reader(store), file))
     bad: list[BadRecord] = []
     assert list(lines(reader(store), file, on_bad=bad.append)) == []
     assert [(each.file, each.line, each.is_file) for each in bad] == [(file.key, 0, True)]
+
+
+def test_one_that_goes_while_it_is_read_is_no_damage_but_a_store_that_may_be_away(store: FolderStore) -> None:
+    """An index took the files of a disk that was unmounted for damaged ones, and never read them again."""
+    _stored(store, "tweets-20261123090000-000001.jsonl.gz", packed(b"{}"))
+    (file,) = record_files(reader(store), _KEYS)
+    listing = reader(store).entries(ROOT)
+    next(listing)
+    store.root.rename(store.root.with_name("away"))
+    store.root.mkdir()
+    with pytest.raises(StoreAway, match="000001.jsonl.gz is gone since it was listed"):
+        list(lines(reader(store), file, on_bad=lambda _: None))
+    with pytest.raises(StoreAway, match="replaced or removed while it was listed"):
+        list(listing)
 
 
 def test_a_collection_that_there_is_not_is_said(store: FolderStore) -> None:
