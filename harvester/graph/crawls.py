@@ -19,7 +19,8 @@ from harvester.collection.workers import WORKER_OF, worker_ids
 from harvester.documents import Tree, object_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.graph.workers.marks import Marks
-from harvester.harvest.crawl import EarlierHarvest, StoredCrawl, finished_lists, harvests_since, ids_in
+from harvester.harvest.crawl import EarlierHarvest, StoredCrawl, finished_lists, harvests_since
+from harvester.harvest.depth_files import ids_in
 from harvester.harvest.stored_lists import StoredLists
 from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, Waiting
 from harvester.store import Store

@@ -1,7 +1,6 @@
 """A crawl of the social graph as a store holds it: which depth is harvested, and how its lists are."""
 
-import gzip
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from harvester.collection.workers import WORKER_OF, as_worker, crawl_owner
 from harvester.documents import Collection, Tree, object_in, text_in
 from harvester.documents.lists import ListEnd, list_ends
 from harvester.errors import Conflict, NotFound
+from harvester.harvest.depth_files import packed_ids, visits_in
 from harvester.harvest.progress import RUNNING
 from harvester.harvest.stored_lists import StoredLists
 from harvester.networks import Batch, Put
@@ -36,17 +36,6 @@ from harvester.store.keys import HARVEST, LISTS, CollectionKeys, CrawlKeys, harv
 
 # What is said of the setting budget_usd, which is spent anew by each harvest.
 OF_SETTING = "It limits each harvest: the next one continues the crawl."
-
-
-def packed_ids(ids: list[str]) -> bytes:
-    """The content of a file of a depth: the same ids are the same bytes."""
-    return gzip.compress("".join(f"{each}\n" for each in ids).encode(), mtime=0)
-
-
-def ids_in(store: Store, key: str) -> Iterator[str]:
-    """The ids of a file of a depth."""
-    for line in gzip.decompress(store.read(key).data).splitlines():
-        yield line.partition(b"\t")[0].decode()
 
 
 def depth_of(store: Store, here: CrawlKeys, section: Tree) -> int:
@@ -143,11 +132,11 @@ class StoredCrawl:
     def waiting(self) -> Iterator[Waiting]:
         directions = DIRECTIONS[self.section.get("direction", FOLLOWERS)]
         left_out = set(self.section.get("exclude") or ())
-        for user in self.ids():
+        for user, accounts in self._visits():
             left = tuple(each for each in directions if user not in self.done[each])
             is_known = self.depth or self.is_shared or user in self.collection["users"]
             if left and user not in left_out and is_known:
-                yield Waiting(user, left)
+                yield Waiting(user, left, self._said(directions, accounts))
 
     def chain(self, user: str, direction: str) -> Tree:
         found = (self._crawl.get("chains") or {}).get(chain_key(user, direction))
@@ -199,12 +188,20 @@ class StoredCrawl:
 
     def ids(self) -> Iterator[str]:
         """The accounts of the depth in the order to be visited."""
+        return (user for user, _ in self._visits())
+
+    def _visits(self) -> Iterator[tuple[str, str]]:
+        """The same, each with how many accounts its lists bring at most, or nothing."""
         try:
-            for line in ids_in(self.store, self.here.order(self.depth)):
-                # Behind it is how many accounts its lists bring.
-                yield line.partition("\t")[0]
+            yield from visits_in(self.store, self.here.order(self.depth))
         except NotFound:
-            yield from ids_in(self.store, self.here.depth(self.depth))
+            yield from visits_in(self.store, self.here.depth(self.depth))
+
+    def _said(self, directions: Sequence[str], accounts: str) -> Tree:
+        """How long the list is, by the profile that was stored one depth before; nothing of two lists."""
+        most = count(self.section, "max_edges_per_user")
+        is_known = len(directions) == 1 and accounts.isdecimal() and not 0 < most <= int(accounts)
+        return {directions[0]: int(accounts)} if is_known else {}
 
     def _last_complete(self, user: str, direction: str) -> ListEnd | None:
         """Of a seed the collection knows where it is; of others all harvests before are looked through."""

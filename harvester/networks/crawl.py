@@ -1,7 +1,7 @@
 """What a source knows of a crawl of the social graph, and what it says of the lists that it has read."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from harvester.documents import Tree
@@ -37,10 +37,11 @@ def chain_key(user: str, direction: str) -> str:
 
 @dataclass(frozen=True)
 class Waiting:
-    """An account of which lists are to be read."""
+    """An account of which lists are to be read; `said` is how long its profile says they are, if known."""
 
     user: str
     directions: tuple[str, ...]
+    said: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

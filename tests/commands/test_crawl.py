@@ -12,7 +12,7 @@ from harvester.errors import Exit
 from harvester.graph import crawls
 from harvester.graph.approval import approve
 from harvester.graph.close import stored_ids
-from harvester.harvest.crawl import packed_ids
+from harvester.harvest.depth_files import packed_ids
 from harvester.harvest.progress import COMPLETE, STOPPED
 from harvester.store.keys import CollectionKeys
 from harvester.store.s3 import S3Store

@@ -13,7 +13,7 @@ from harvester.collection import history
 from harvester.errors import HarvesterError
 from harvester.graph import crawls
 from harvester.graph.reopen import reselect, retry
-from harvester.harvest.crawl import packed_ids
+from harvester.harvest.depth_files import packed_ids
 from tests.durability.test_crash_points import (
     _EACH,
     LOCAL,

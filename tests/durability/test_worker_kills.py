@@ -28,7 +28,7 @@ from harvester.collection import history
 from harvester.collection.workers import worker_ids, worker_tree
 from harvester.graph.workers.begin import begin_crawl
 from harvester.graph.workers.marks import ABANDONED
-from harvester.harvest.crawl import ids_in
+from harvester.harvest.depth_files import ids_in
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harvester.clock import moment
-from harvester.harvest.crawl import ids_in, packed_ids
+from harvester.harvest.depth_files import ids_in, packed_ids
 from harvester.harvest.progress import COMPLETE
 from harvester.store.folder import FolderStore
 from tests.support.graph_stage import edges_of, files_of, lists_of

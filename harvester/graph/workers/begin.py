@@ -9,7 +9,7 @@ from harvester.collection.workers import worker_ids
 from harvester.documents import Collection, Tree, object_in
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.harvest import lock_content
-from harvester.harvest.crawl import packed_ids
+from harvester.harvest.depth_files import packed_ids
 from harvester.store import Store, stored_at
 from harvester.store.keys import CollectionKeys
 from harvester.store.worker_keys import queue_key

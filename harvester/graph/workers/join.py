@@ -15,7 +15,8 @@ from harvester.graph.workers.marks import Marks
 from harvester.graph.workers.pace import Pace
 from harvester.graph.workers.queue import CrawlQueue
 from harvester.graph.workers.shared_crawl import SharedCrawl
-from harvester.harvest.crawl import StoredCrawl, ids_in
+from harvester.harvest.crawl import StoredCrawl
+from harvester.harvest.depth_files import ids_in
 from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, Earlier
 from harvester.settings import Settings
 from harvester.store.keys import CollectionKeys

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from harvester.clock import moment
 from harvester.documents import Collection, Tree
 from harvester.graph.workers.marks import Marks
-from harvester.harvest.crawl import depth_of, ids_in
+from harvester.harvest.crawl import depth_of
+from harvester.harvest.depth_files import ids_in
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.store.worker_keys import WorkerKeys

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from harvester.clock import Stop
 from harvester.errors import Exit
+from harvester.graph import crawls
+from harvester.graph.close import close
 from harvester.harvest.progress import BUDGET, COMPLETE, PARTIAL, STOPPED
 from harvester.networks import Source
 from harvester.networks.registry import usual
 from harvester.networks.x import Keys, XClient
 from harvester.networks.x.job import Job
+from harvester.store.keys import CollectionKeys
 from tests.support.graph_stage import edges_of, end_crawl, ids_of_list, lists_of
 from tests.support.harvest_stage import DAY, KEYS, Ended, Stage, staged
 
@@ -349,6 +352,27 @@ def test_a_hiccup_of_minutes_is_waited_for_and_after_a_longer_one_the_list_conti
     assert ended.seconds > 150 or times == 1
     again = _retried(faulty, name, after=ended)
     assert (again["outcome"], again["received"], again["from"]) == ("complete", len(truth), end["from"])
+
+
+@pytest.mark.parametrize("do", ["lost-token", "nothing"])
+def test_below_the_seeds_the_profiles_that_came_with_pages_tell_that_a_list_is_not_whole(
+    faulty: Stage, tmp_path: Path, do: str
+) -> None:
+    hub, seed, name = faulty.accounts[0], faulty.accounts[-1], f"below-{do}"
+    faulty.control.follow(seed, add=[hub])
+    section = {"max_depth": 1, "select": {"min_followers": 3000}}
+    faulty.add(name, type="graph", users={seed: {}}, graph=section)
+    faulty.harvest(name)
+    crawl = crawls.current(faulty.store, CollectionKeys(name), faulty.collection(name))
+    assert crawl and close(crawl, 0, tmp_path, tell=lambda *_: None)["users"] == 1
+    faulty.control.faults([{"on": _FOLLOWERS, "when": {"from": 2}, "do": do}])
+    ended = faulty.harvest(name)
+    (end,) = lists_of(faulty, ended)
+    truth = faulty.control.followers(hub)
+    assert (end["user"], end["depth"], end["outcome"]) == (hub, 1, "failed")
+    assert end["count_said"] == len(truth) and "users_looked_up" not in ended.summary["counts"]
+    again = _retried(faulty, name, after=ended)
+    assert (again["outcome"], again["received"]) == ("complete", len(truth))
 
 
 # What X does in two harvests, one after the other, and how the second of them ends the list.

@@ -72,7 +72,7 @@ class _Depth:
         """The accounts in order, each with what a look-up said of it; only those of seeds are looked up."""
         waiting = self._crawl.waiting()
         if self._crawl.depth:
-            yield from ((each, Seed()) for each in waiting)
+            yield from ((each, Seed(said=each.said)) for each in waiting)
             return
         at_once = 1 if self._crawl.is_shared else self._job.concurrency
         while some := list(islice(waiting, at_once)):
