@@ -179,6 +179,36 @@ def test_a_stale_since_id_stays_told_where_x_gives_no_page_after_it(tmp_path: Pa
         assert "searched_until" not in _section(stage)
 
 
+def test_what_sinks_below_the_window_before_a_first_search_is_continued_is_a_gap(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1, posts_per_user=0) as stage:
+        _search(stage)
+        existed = []
+        for _ in range(4):
+            existed += _publish(stage, count=40)
+            stage.clock.advance(1.5 * DAY)
+        errors = {"on": _RECENT, "when": {"param": "next_token"}, "do": "errors-only"}
+        stage.control.faults([errors])
+        assert len(stage.harvest("flood").ids) == 100
+        stage.control.clear_faults()
+        stage.clock.advance(3 * DAY)
+        ended = stage.harvest("flood")
+        assert (ended.outcome.state, len(ended.ids)) == ("partial", 0)
+        assert len(existed) - len(stage.stored("flood")) == 60
+        assert stage.unexplained("flood", existed) == []
+        assert stage.harvest("flood").gaps == []
+
+
+def test_a_search_that_finds_nothing_after_a_stale_since_id_is_complete_up_to_now(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1, posts_per_user=0) as stage:
+        _search(stage)
+        _publish(stage, count=1)
+        stage.harvest("flood")
+        stage.clock.advance(9 * DAY)
+        assert len(stage.harvest("flood").gaps) == 1
+        stage.clock.advance(DAY)
+        assert stage.harvest("flood").gaps == []
+
+
 def test_posts_between_a_search_that_found_nothing_and_the_window_of_the_next_are_a_gap(
     tmp_path: Path,
 ) -> None:

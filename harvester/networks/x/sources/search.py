@@ -2,12 +2,14 @@
 
 Pages run from the newest post to the oldest. So while a chain of pages is incomplete, the collection holds a
 `resume`: where the chain began (since_id), where it shall move to (newest_id), and from where it goes on.
-Without a since_id, `searched_until` says up to when all posts are stored, or lie in a recorded gap.
+Without a since_id, `searched_until` says up to when all posts are stored, or lie in a recorded gap; at first,
+where X's window began.
 """
 
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from harvester.clock import moment, timestamp
 from harvester.collection.kinds.kind import count
@@ -29,6 +31,8 @@ _SMALLER, _FAILURES = 100, 3
 _WINDOW = timedelta(days=7)
 # X finds a post about half a minute after it was published.
 _INDEXED = timedelta(minutes=1)
+# The rate limit has a first search of a million posts wait for hours, and of most for less than this.
+_WAITED = timedelta(hours=1)
 # A search that finds nothing changes its collection once in a while, and not each time.
 _NOTED = timedelta(days=1)
 
@@ -55,6 +59,7 @@ class _Search:
         self._resume: Tree | None = section.get("resume")
         until = section.get("searched_until")
         self._searched_until = moment(until) if until else None
+        self._is_out_of_reach = False
         self._follower = Follower(
             job,
             page_size=_PAGE[self._archive],
@@ -84,13 +89,15 @@ class _Search:
 
     def _take(self, begun: Chain) -> bool:
         """Follow the chain; False when it is not at its end."""
-        chain, started = begun, self._job.clock.elapsed() if begun == Chain() else None
-        is_first = started is not None
+        chain, is_first = begun, begun == Chain()
+        started = None if begun.newest_id or begun.token else self._job.clock.elapsed()
         for page, chain in self._follower.follow(begun, self._page):
             log.debug("Page with %s posts down to %s", page.posts, chain.oldest_id)
             if is_first:
                 self._record_unsearched()
                 is_first = False
+            if chain.over:
+                self._record_sunk(chain, was_cut=started is None)
             cut = self._counted(page) and not chain.over
             self._job.put(
                 Batch(
@@ -128,9 +135,9 @@ class _Search:
 
     def _searched(self, chain: Chain, started: float | None) -> Tree:
         """Up to when all is there, where no since_id says so; `started` is when such a chain was, or None."""
-        if not chain.over:
-            return {}
         before = self._searched_until
+        if not chain.over:
+            return {"searched_until": timestamp(before)} if before and not chain.since_id else {}
         if self._since_id:
             self._searched_until = None
             return {"searched_until": None} if before else {}
@@ -207,8 +214,9 @@ class _Search:
 
         X tells its time with its first answer.
         """
-        until = self._searched_until
-        if self._archive or not until or until >= self._beginning_of_window():
+        window = None if self._archive else self._beginning_of_window()
+        until = self._searched_until = self._searched_until or window
+        if not (window and until and until < window):
             return
         self._record_unsearchable(
             "the last search is longer ago than the seven days that a recent search reaches back",
@@ -223,20 +231,31 @@ class _Search:
         patch = {"search": {"since_id": None, "searched_until": timestamp(until)}}
         self._job.put(Batch(events=(event,), patch=patch))
 
+    def _record_sunk(self, chain: Chain, *, was_cut: bool) -> None:
+        """What sank below X's window before a chain without a since_id came to its end cannot be had.
+
+        The window of a harvest that waited for X to let it go on is not held against it.
+        """
+        until, is_told = self._beginning_of_window(), self._is_out_of_reach
+        if chain.oldest_id:
+            until = min(until, created(chain.oldest_id))
+        if self._archive or chain.since_id or not self._searched_until or is_told:
+            return
+        if until - self._searched_until > (_INDEXED if was_cut else _WAITED):
+            self._put_rest(since=self._searched_until, until=until, before=None, after=None)
+
     def _beginning_of_window(self) -> datetime:
         return self._job.client.time.latest() - _WINDOW
 
     def _record_out_of_reach(self, chain: Chain) -> None:
         """A chain that was cut has sunk below X's window: what it still lacked cannot be had."""
-        oldest = chain.until_id or "0"
-        event = gap(
-            "the rest of a cut search is older than the seven days that a recent search reaches back",
-            since=self._beginning(chain, created(oldest)),
-            until=created(oldest),
-            before=chain.since_id,
-            after=oldest,
-        )
-        self._job.put(Batch(events=(event,)))
+        oldest, self._is_out_of_reach = chain.until_id or "0", True
+        since = self._beginning(chain, created(oldest))
+        self._put_rest(since=since, until=created(oldest), before=chain.since_id, after=oldest)
+
+    def _put_rest(self, **where: Any) -> None:
+        reason = "the rest of a cut search is older than the seven days that a recent search reaches back"
+        self._job.put(Batch(events=(gap(reason, **where),)))
 
     def _beginning(self, chain: Chain, oldest: datetime) -> datetime:
         """When the oldest posts may have been published that the chain was to bring."""
