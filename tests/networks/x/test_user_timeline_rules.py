@@ -43,6 +43,7 @@ class _Network:
         self.clock = HandClock()
         self.time = NetworkTime(self.clock)
         self.states: dict[str, str] = {}
+        self.omitted: set[str] = set()
         self.refuse: Callable[[str, str | None], ApiCode | None] = lambda *_: None
         self.asked: list[tuple[str, str | None, str | None]] = []
         self.looked_up: list[str] = []
@@ -79,7 +80,7 @@ class _Network:
     def users(self, ids: list[str]) -> Page:
         self.looked_up += ids
         gone = [each for each in ids if self.states.get(each) in ("suspended", "not_found")]
-        found = [each for each in ids if each not in gone]
+        found = [each for each in ids if each not in (*gone, *self.omitted)]
         hidden = {each for each in found if self.states.get(each) == "protected"}
         body: Tree = {
             "data": [{"id": each, "username": f"u{each}", "protected": each in hidden} for each in found]
@@ -213,6 +214,24 @@ def test_a_refused_token_goes_on_below_what_came_and_pays_for_nothing_twice() ->
     assert sorted(harvest.ids) == sorted(map(str, _numbered(450)))
     assert len(set(harvest.ids)) == len(harvest.ids)
     assert harvest.next["users"]["1"]["since_id"] == str(_numbered(450)[0])
+
+
+def test_a_since_id_that_x_refuses_for_one_account_ends_no_harvest() -> None:
+    network = _Network({user: _numbered(5) for user in ("1", "2")})
+    network.refuse = lambda user, _: ApiCode.STALE_SINCE_ID if user == "1" else None
+    harvest = _Harvest(network, {"users": {"1": _known(since_id="5"), "2": _known()}}).run()
+    assert (harvest.counts["users_failed"], harvest.counts["users_done"]) == (1, 1)
+    assert harvest.next["users"]["1"]["since_id"] == "5"
+
+
+def test_an_account_of_which_a_look_up_says_nothing_is_looked_up_again() -> None:
+    network = _Network({"1": _numbered(5), "2": _numbered(5)})
+    network.omitted = {"2"}
+    harvest = _Harvest(network, {"users": {"1": {}, "2": {}}, "look_up_days": 30}).run()
+    assert [user for user, each in harvest.next["users"].items() if "looked_up" in each] == ["1"]
+    network.omitted, network.looked_up = set(), []
+    _Harvest(network, harvest.next).run()
+    assert network.looked_up == ["2"]
 
 
 def test_only_failures_in_a_row_end_a_harvest() -> None:

@@ -69,7 +69,9 @@ class AccountStates:
         with self._guard:
             self._looked_up |= states_in(page, ids)
         lines = b"".join(map(profile_line, page.users))
-        patch = {user_id: {"looked_up": today} for user_id in ids if user_id not in found}
+        # One of which X says nothing is asked for again by the next harvest, which costs nothing.
+        gone = {problem.resource_id for problem in page.problems} - found.keys()
+        patch = {user_id: {"looked_up": today} for user_id in ids if user_id in gone}
         self._job.put(
             Batch(users=lines, patch={"users": patch}, counts={"users_looked_up": len(found)}, sync=True)
         )

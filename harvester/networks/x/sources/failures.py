@@ -8,6 +8,7 @@ from harvester.networks.x import ApiCode, XError
 _IN_A_ROW = {
     ApiCode.UNAVAILABLE: 20,
     ApiCode.BAD_REQUEST: 20,
+    ApiCode.STALE_SINCE_ID: 20,
     ApiCode.UNAUTHORIZED: 3,
     ApiCode.FORBIDDEN: 3,
 }
