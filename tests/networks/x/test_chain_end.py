@@ -287,6 +287,21 @@ def test_a_timeline_that_is_read_to_its_depth_ends_with_an_empty_page(one: Desk)
     assert one.section["since_id"] == _newest(one.model)
 
 
+def test_a_page_of_a_timeline_that_is_not_full_may_have_lost_its_token(one: Desk) -> None:
+    def lost(_request: Request, number: int, right: Any) -> Any:
+        if not number:
+            del right["meta"]["next_token"]
+        return right
+
+    one.begin("user_timeline", ModelX([BASE], page=60))
+    one.harvest()
+    one.model.ids = [BASE + n for n in range(150)]
+    assert sorted(one.harvest(spoil=lost).ids) == one.model.ids[1:]
+    # It costs a request only where many posts came.
+    one.model.ids.append(BASE + 150)
+    assert len(one.harvest().requests) == 1
+
+
 @pytest.mark.parametrize(("count", "kept"), [(2, True), (None, True), (4, False)])
 def test_a_page_that_a_stop_keeps_from_being_asked_for_again_is_kept_if_it_lacks_nothing(
     one: Desk, count: int | None, kept: bool

@@ -41,8 +41,8 @@ class Follower:
 
     `page_size` and `least` are the most posts that a page may hold and the fewest that may be asked for;
     `depth` is how many posts X lets be read, `reach` how far back it goes, where these are limited. With
-    `always_confirms` X is asked once more below every last page; otherwise only where that page is full, does
-    not count its posts, or has no since_id below it. A page that lost its token looks like a last one.
+    `always_confirms` X is asked once more below every last page; otherwise only where that page is half full,
+    does not count its posts, or has no since_id below it. A page that lost its token looks like a last one.
     """
 
     job: Job
@@ -75,8 +75,9 @@ class Follower:
         """Whether to ask X below this page, which has no token."""
         if self.depth and chain.posts + page.posts >= self.depth:
             return False
-        full = page.posts >= self.size(chain)
-        return self.always_confirms or full or chain.since_id is None or page.count is None
+        # X takes posts out of a page that others follow.
+        half_full = 2 * page.posts >= self.size(chain)
+        return self.always_confirms or half_full or chain.since_id is None or page.count is None
 
     def is_deep(self, posts: int) -> bool:
         """Whether so many posts, from the newest on, may be all that X lets be read."""
