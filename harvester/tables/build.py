@@ -94,6 +94,9 @@ class Builder:
 
     def _tidy(self, there: Catalog, known: set[Made], result: Result) -> None:
         """Remove the sets of deleted harvests, and those that a day's set replaced some time ago."""
+        for day in there.doubled:
+            forget(self.target, there, day)
+            result.removed += 1
         begun = [made for made in there.data if is_of_day(made) and made not in there.notes]
         now = self.target.now() if there.days or begun else None
         for made in {*there.notes, *there.data} - known:

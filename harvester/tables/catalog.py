@@ -35,6 +35,8 @@ class Catalog:
     # Sets whose rows another set also contains, with their source; and that other set.
     replaced: dict[Made, str] = field(default_factory=dict)
     days: dict[Made, list[Made]] = field(default_factory=dict)
+    # Sets of days of which another one has some rows, too: two builds at once saw different harvests.
+    doubled: set[Made] = field(default_factory=set)
 
     def has(self, made: Made, source: str) -> bool:
         """Whether the tables of this source are complete."""
@@ -42,7 +44,7 @@ class Catalog:
 
     def complete(self) -> list[Made]:
         """The sets that hold all rows, each once."""
-        return [made for made in self.notes if made not in self.replaced]
+        return [made for made in self.notes if made not in self.replaced and made not in self.doubled]
 
     def files(self, table: str) -> list[Entry]:
         """The Parquet files of a table that are complete."""
@@ -60,17 +62,24 @@ def catalog(store: Store, collection_id: str) -> Catalog:
         for entry in store.entries(partition_of(table, collection_id)):
             if data := data_in(entry.key):
                 found.data.setdefault(data[1], {})[table] = entry
-    for day in [made for made in found.notes if is_of_day(made)]:
-        _replaced(store, found, day)
+    days = {day: _replaced(store, found, day) for day in found.notes if is_of_day(day)}
+    # A set of more comes first, as it may stand for others of its day.
+    for day in sorted(days, key=lambda day: (-len(days[day]), day.name)):
+        if day not in found.replaced and not found.replaced.keys().isdisjoint(days[day]):
+            found.doubled.add(day)
+        else:
+            found.replaced |= days[day]
+            found.days[day] = list(days[day])
     return found
 
 
-def _replaced(store: Store, found: Catalog, day: Made) -> None:
-    for entry in found.notes[day].values():
-        for each in read_note(store, entry.key).get("replaces") or ():
-            made = Made(day.collection, day.day, str(each.get("name")))
-            found.replaced[made] = str(each.get("source"))
-            found.days.setdefault(day, []).append(made)
+def _replaced(store: Store, found: Catalog, day: Made) -> dict[Made, str]:
+    """The sets that a day's set stands for, with their sources."""
+    return {
+        Made(day.collection, day.day, str(each.get("name"))): str(each.get("source"))
+        for entry in found.notes[day].values()
+        for each in read_note(store, entry.key).get("replaces") or ()
+    }
 
 
 def replacing(sets: Mapping[str, str]) -> Tree:

@@ -8,7 +8,7 @@ import pytest
 
 from harvester.clock import moment
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, segment_name
+from harvester.store.keys import TABLES, CollectionKeys, segment_name
 from harvester.store.reading import reader
 from harvester.store.table_keys import NOTES, TOP, is_of_day
 from harvester.tables.catalog import catalog
@@ -106,6 +106,24 @@ def test_a_file_that_changes_and_a_harvest_that_goes_leave_no_row_behind(store: 
     build(store, _KEYS)
     _require_whole(store, harvests=7)
     assert _sets(store) == 1
+
+
+def test_two_builds_at_once_that_saw_different_harvests_have_each_row_once(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    last = store.file_of(_KEYS.harvest(moment(_at(10))).folder)
+    last.rename(tmp_path / "not yet")
+    fewer = FolderStore(tmp_path / "fewer", prefix=TABLES)
+    build(store, _KEYS, fewer)
+    (tmp_path / "not yet").rename(last)
+    build(store, _KEYS)
+    for entry in list(fewer.entries(TABLES)):
+        store.create(entry.key, fewer.read(entry.key).data)
+    assert (_sets(store), len(catalog(store, _KEYS.id).notes)) == (1, 2)
+    _require_whole(store, harvests=8)
+    assert build(store, _KEYS).removed == 1
+    assert len(catalog(store, _KEYS.id).data) == 1
+    _require_whole(store, harvests=8)
 
 
 def test_what_a_killed_build_left_goes_a_day_later(store: FolderStore) -> None:
