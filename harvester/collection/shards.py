@@ -74,6 +74,12 @@ def shard_number(tree: Mapping[str, Any]) -> int:
     return int(number) if of and of == tree.get(SHARD_OF) and number.isdecimal() else 0
 
 
+def budget_share(usd: float, *, among: int) -> float:
+    """The dollars of one, so that all together have no more: whole cents, or tenths where that is less."""
+    tenths = max(1, round(usd * 1000) // among)
+    return (tenths if tenths < 10 else tenths // 10 * 10) / 1000
+
+
 def shard_tree(tree: Mapping[str, Any], shards: Shards, number: int, rules: Sequence[Tree]) -> Tree:
     """The collection that is one shard, with these rules."""
     section = {name: value for name, value in (tree.get("filter") or {}).items() if name not in _WORDS}
@@ -82,7 +88,7 @@ def shard_tree(tree: Mapping[str, Any], shards: Shards, number: int, rules: Sequ
         section["max_records"] = max(1, int(most) // len(shards.apps))
     made: Tree = {name: tree[name] for name in _SHARED if name in tree}
     if usd := tree.get("budget_usd"):
-        made["budget_usd"] = max(0.01, round(usd / len(shards.apps), 2))
+        made["budget_usd"] = budget_share(usd, among=len(shards.apps))
     return {
         "id": shard_id(str(tree["id"]), number),
         "type": tree["type"],

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harvester.collection.begun_crawl import section_of
-from harvester.collection.shards import named_twice, shard_id
+from harvester.collection.shards import budget_share, named_twice, shard_id
 from harvester.documents import Tree, text_in
 from harvester.errors import Exit, HarvesterError
 
@@ -48,7 +48,7 @@ def worker_tree(tree: Mapping[str, Any], number: int) -> Tree:
     profiles = profiles_of(tree)
     made: Tree = {name: tree[name] for name in _SHARED if name in tree}
     if usd := tree.get("budget_usd"):
-        made["budget_usd"] = max(0.01, round(usd / len(profiles), 2))
+        made["budget_usd"] = budget_share(usd, among=len(profiles))
     section = section_of(tree)
     return {
         "id": shard_id(str(tree["id"]), number),

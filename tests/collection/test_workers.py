@@ -2,6 +2,7 @@
 
 import pytest
 
+from harvester.collection.shards import budget_share
 from harvester.collection.workers import (
     crawl_owner,
     profiles_of,
@@ -43,6 +44,16 @@ def test_a_worker_has_its_profile_its_part_of_the_budget_and_none_of_the_crawl()
         "graph": {"direction": "both", "max_depth": 2},
     }
     assert list(worker_problems(worker_tree(_CRAWL, 2))) == []
+
+
+@pytest.mark.parametrize(
+    ("usd", "among", "each"), [(2.0, 3, 0.66), (0.29, 1, 0.29), (0.02, 3, 0.006), (50, 7, 7.14)]
+)
+def test_the_budgets_of_workers_and_shards_are_no_more_than_the_whole(
+    usd: float, among: int, each: float
+) -> None:
+    assert budget_share(usd, among=among) == each
+    assert round(each * among, 6) <= usd
 
 
 def test_a_crawl_is_its_collections_with_and_without_workers() -> None:

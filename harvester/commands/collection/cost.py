@@ -80,7 +80,8 @@ def _of_collection(workspace: Workspace, collection_id: str, count: int) -> Tree
         )
     capacity = workspace.settings.capacity.changed_by(wishes)
     sums = {
-        name: sum(row[name] for row in rows) for name in ("task", "requests", "stored_month", "x", "total")
+        name: round(sum(row[name] for row in rows), 6)
+        for name in ("task", "requests", "stored_month", "x", "total")
     }
     return {
         "harvests": rows,

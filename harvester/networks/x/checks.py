@@ -26,6 +26,8 @@ _TIMELINE_DEPTH = 3200
 # docs.x.com, "Rate limits": of an app.
 _COUNTS_A_WINDOW = 300
 _PAGE = {False: 100, True: 500}
+# Of a search: X takes no smaller number.
+_SMALLEST = 10
 # Neither a post nor an account has this id, so that asking for it is not billed.
 _NOBODYS = "1"
 
@@ -84,7 +86,7 @@ def _search(tree: Collection) -> Iterator[Check]:
     length = len(search["query"])
     hint = "" if length <= most else "Shorten it, or split it among collections."
     yield Check("query", length <= most, f"{length} characters; at most {most} are allowed.", hint)
-    yield _limit(search)
+    yield _limit(search, more=_SMALLEST - 1)
 
 
 def _filter(tree: Collection) -> Iterator[Check]:
@@ -107,13 +109,14 @@ def _filter(tree: Collection) -> Iterator[Check]:
     yield _limit(tree["filter"])
 
 
-def _limit(section: SearchSection | FilterSection) -> Check:
+def _limit(section: SearchSection | FilterSection, *, more: int = 0) -> Check:
+    """With `more` posts that the last answer may hold."""
     most = count(section, "max_records")
     if not most:
         return Check("cost", True, f"no limit: each post costs ${price('', posts=1)}; max_records sets one.")
-    return Check(
-        "cost", True, f"at most ${price('', posts=most):,.2f} a harvest ({counted(most, 'record')})."
-    )
+    dollars, records = f"${price('', posts=most + more):,.2f}", counted(most, "record")
+    late = "" if more else ", and what X sends until the stream is closed"
+    return Check("cost", True, f"at most {dollars} a harvest ({records}){late}.")
 
 
 _OF_KIND: dict[str, Callable[[Collection], Iterator[Check]]] = {

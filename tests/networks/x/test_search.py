@@ -9,6 +9,7 @@ import pytest
 
 from harvester.clock import Stop, timestamp
 from harvester.errors import Exit
+from harvester.networks.x.checks import estimates
 from harvester.networks.x.post_ids import created, first_id_at
 from tests.support.harvest_stage import DAY, Stage, staged
 
@@ -338,3 +339,14 @@ def test_a_query_that_x_refuses_is_told_in_x_s_words(tmp_path: Path) -> None:
         assert (ended.outcome.state, ended.outcome.exit_code) == ("failed", Exit.ERROR)
         assert "does not accept the request" in ended.outcome.reason
         assert "Correct the collection." in ended.outcome.hint
+
+
+def test_max_records_is_passed_by_nine_posts_at_most_which_the_estimate_includes(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1) as stage:
+        stage.control.publish(stage.accounts[0], count=300, text="cats")
+        stage.add("cats", type="search", search={"query": "cats", "max_records": 101})
+        billed = stage.harvest("cats").summary["billed"]["usd"]
+        tree: Any = stage.collection("cats")
+        (told,) = [each.detail for each in estimates(tree) if each.check == "cost"]
+        assert billed == 110 * 0.005
+        assert told == f"at most ${billed:,.2f} a harvest (101 records)."
