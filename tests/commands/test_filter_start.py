@@ -3,10 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harvester.errors import Exit
+from harvester.commands.cli.workspace import Workspace
+from harvester.commands.collection.start import _start_each
+from harvester.errors import Exit, HarvesterError
+from harvester.settings import Settings
 from tests.support.cli_session import Person, at_a_terminal, until
 
 pytestmark = pytest.mark.system
@@ -65,3 +69,22 @@ def test_none_is_started_where_one_cannot_be(
 def test_a_stream_that_is_named_twice_is_one(person: Person) -> None:
     told = person.output("collection", "filter-start", "a", "a", "--dry-run")
     assert told.startswith("Would start the stream of a on this machine.")
+
+
+class _Refusing(Workspace):
+    """A place that starts all but one."""
+
+    @property
+    def compute(self) -> Any:
+        return self
+
+    def start_service(self, *collection_ids: str) -> None:
+        if "wide.1" in collection_ids:
+            raise HarvesterError("There is no room.", exit_code=Exit.RETRY_LATER)
+
+
+def test_a_shard_that_cannot_be_started_keeps_no_other_from_it(capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = [("wide.1",), ("wide.2",), ("wide.3",)]
+    with pytest.raises(HarvesterError, match="There is no room"):
+        _start_each(_Refusing(Settings()), tasks, dry_run=False)
+    assert capsys.readouterr().err == "Started wide.2 and wide.3; not wide.1.\n"

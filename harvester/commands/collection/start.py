@@ -1,5 +1,7 @@
 """`collection` commands that start and stop harvests: `once`, and streams."""
 
+from collections.abc import Sequence
+
 import click
 
 from harvester.collection.kinds import FINITE, STREAMS
@@ -99,9 +101,7 @@ def filter_start(collection_ids: tuple[str, ...], dry_run: bool, workspace: Work
     for each, tree in trees.items():
         require_free_stream(workspace, workspace.keys(each), tree)
     tasks = [tuple(each for each in trees if each not in apart), *((each,) for each in apart)]
-    start = workspace.compute.require_startable if dry_run else workspace.compute.start_service
-    for ids in filter(None, tasks):
-        start(*ids)
+    _start_each(workspace, [ids for ids in tasks if ids], dry_run=dry_run)
     if announce_dry_run(dry_run, f"start the {what} on {workspace.compute.name}{together_in}"):
         for tree in trees.values():
             _tell_cost(workspace, tree)
@@ -112,6 +112,26 @@ def filter_start(collection_ids: tuple[str, ...], dry_run: bool, workspace: Work
             f"Follow it with `harvest running {each}` or `harvest log {each} --follow`; "
             f"`collection filter-stop {each}` stops it."
         )
+
+
+def _start_each(workspace: Workspace, tasks: Sequence[tuple[str, ...]], *, dry_run: bool) -> None:
+    """Start each task, also after one that could not be; then raises what kept the first one."""
+    start = workspace.compute.require_startable if dry_run else workspace.compute.start_service
+    started: list[str] = []
+    failed: list[tuple[str, HarvesterError]] = []
+    for ids in tasks:
+        try:
+            start(*ids)
+            started += ids
+        except HarvesterError as error:
+            failed.append((together(ids), error))
+    if not failed:
+        return
+    if started and not dry_run:
+        advise(f"Started {together(started)}; not {together([name for name, _ in failed])}.")
+    for name, why in failed[1:]:
+        advise(f"{name}: {why}")
+    raise failed[0][1]
 
 
 def _all_ready_to_start(
