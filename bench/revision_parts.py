@@ -38,7 +38,8 @@ def _stream() -> Iterator[Measure]:
         steady.samples(Path(name) / "posts")
 
         def measure(tool: Tool) -> Figures:
-            posts = 15_000 if tool == TWARC2 else 150_000
+            # Enough that a start is little of it, also where that takes as long as 4,000 posts.
+            posts = 75_000 if tool == TWARC2 else 150_000
             # A server for each, as it keeps sending to who has left until it notices.
             with steady.stream_server(Path(name) / "posts", 0) as base:
                 return _job(throughput.Job("stream", posts, base), tool)
