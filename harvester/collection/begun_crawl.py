@@ -16,6 +16,20 @@ def kept(section: Tree) -> Tree:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def crawl_state(tree: Mapping[str, Any]) -> Tree:
+    """The state of the crawl under way; empty if there is none."""
+    found: Tree = (tree.get("graph") or {}).get("crawl") or {}
+    return found
+
+
+def new_state(started: str, section: Tree, before: Tree) -> Tree:
+    """The state of a crawl that begins, as a patch that removes the chains of the one before."""
+    state: Tree = {"started": started, "depth": 0, BEGUN: kept(section)}
+    if chains := before.get("chains"):
+        state["chains"] = dict.fromkeys(chains)
+    return state
+
+
 def section_of(tree: Mapping[str, Any], started: str | None = None) -> Tree:
     """The section `graph` as it counts for a crawl: for the one under way, or the one that began then."""
     section = tree.get("graph") or {}

@@ -66,7 +66,7 @@ def as_worker(tree: Mapping[str, Any], whole: Mapping[str, Any]) -> Tree:
 
     What a depth may cost is divided among the workers. Raises where the crawl has not begun.
     """
-    crawl, own = _crawl_of(whole), _crawl_of(tree)
+    crawl, own = crawl_state(whole), crawl_state(tree)
     if not crawl:
         raise HarvesterError(
             f"The crawl of {whole['id']}, of which {tree['id']} is a worker, has not begun, or is over.",
@@ -81,11 +81,6 @@ def as_worker(tree: Mapping[str, Any], whole: Mapping[str, Any]) -> Tree:
         "crawl": {**crawl, "approved": approved, "chains": chains or {}},
     }
     return {**tree, "graph": section}
-
-
-def _crawl_of(tree: Mapping[str, Any]) -> Tree:
-    """The crawl under way; empty if there is none."""
-    return (tree.get("graph") or {}).get("crawl") or {}
 
 
 def require_no_workers(tree: Mapping[str, Any]) -> None:

@@ -35,10 +35,7 @@ def stop(collection_id: str, of_repair: bool, timeout: float, dry_run: bool, wor
     if task and task.kind == "service":
         raise _is_service(collection_id, repairs=repairs)
     if not (runs or repairs):
-        what = "repair" if of_repair else "harvest"
-        raise HarvesterError(
-            f"No {what} of {collection_id} is running.", hint="`harvest list` shows what is running."
-        )
+        raise _nothing_runs(collection_id, of_repair=of_repair)
     what = "harvest" if runs else "repair"
     if announce_dry_run(dry_run, f"stop the {what} of {collection_id} after storing what it has"):
         return
@@ -48,6 +45,13 @@ def stop(collection_id: str, of_repair: bool, timeout: float, dry_run: bool, wor
     else:
         _end(workspace, keys.repairs, within=timeout, of_repair=True)
     click.echo("Stopped")
+
+
+def _nothing_runs(collection_id: str, *, of_repair: bool) -> HarvesterError:
+    what = "repair" if of_repair else "harvest"
+    return HarvesterError(
+        f"No {what} of {collection_id} is running.", hint="`harvest list` shows what is running."
+    )
 
 
 def _is_service(collection_id: str, *, repairs: bool) -> HarvesterError:

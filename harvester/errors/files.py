@@ -57,14 +57,20 @@ def explained(error: OSError, what: str | Path = "") -> Explained:
     named = [Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if _is_name(name)]
     if code == errno.ENOENT and not any(path.is_absolute() for path in named) and _stands_nowhere():
         return Explained("The current folder was removed.", "Change to another one, then start again.", False)
-    if code in _LINKED and (links := [link for path in named if (link := broken_link(path))]):
-        return Explained(f"{_link_words(links[0])}.", _RESTORE, False)
+    if link := _broken(code, named):
+        return Explained(f"{_link_words(link)}.", _RESTORE, False)
     return _explained_of(error, code, named, what)
+
+
+def _broken(code: int, named: list[Path]) -> Path | None:
+    """The symbolic link that an error of this kind is about."""
+    links = filter(None, map(broken_link, named)) if code in _LINKED else iter(())
+    return next(links, None)
 
 
 def _explained_of(error: OSError, code: int, named: list[Path], what: str | Path) -> Explained:
     """The words for an error about one of the paths that it names, or about `what`."""
-    faults = [fault for path in named if (fault := _at_fault(path, code))]
+    faults = list(filter(None, (_at_fault(path, code) for path in named)))
     # Without a fault that can be seen, the error is about the very file.
     place = (faults or named if code in _PLACED else named[: not what])[:1]
     subject = _shown(place[0]) if place else what or "The output"

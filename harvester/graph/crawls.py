@@ -12,7 +12,7 @@ from typing import Any
 
 from harvester.clock import moment
 from harvester.collection import history
-from harvester.collection.begun_crawl import section_of
+from harvester.collection.begun_crawl import crawl_state, section_of
 from harvester.collection.description import budget
 from harvester.collection.kinds.kind import count
 from harvester.collection.workers import WORKER_OF, worker_ids
@@ -172,7 +172,7 @@ def current(store: Store, keys: CollectionKeys, tree: Tree) -> Crawl | None:
     if parent := tree.get(WORKER_OF):
         keys = CollectionKeys(str(parent))
         tree = history.current(store, keys)
-    started = ((tree.get("graph") or {}).get("crawl") or {}).get("started")
+    started = crawl_state(tree).get("started")
     return Crawl(store, keys, tree, str(started), _harvested(tree)) if started else None
 
 

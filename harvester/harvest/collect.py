@@ -79,18 +79,24 @@ def _outcome(context: Context, source: SourceThread, state: State, storing: Stor
     # A stop ended the source then, too.
     error, stop = context.app_lost() or source.error, context.stop
     if error is None and not stop.requested:
-        ended = completed(state, source.ended_by)
-        if is_crawl(source.collection) and state.counts.get("users_failed"):
-            retry = f"`graph retry {crawl_owner(source.collection)}` has their lists collected again."
-            return replace(ended, hint=retry)
-        return ended
+        return _completed(source, state)
     if error is None or isinstance(error, Stopped):
         # Storing that failed stops the source, too, and is the reason then.
         storing.check()
         return Outcome(STOPPED, stop.reason, _SIGNALS.get(stop.reason, Exit.OK))
-    if isinstance(error, HarvesterError):
-        result = STOPPED if error.exit_code == Exit.RETRY_LATER else FAILED
-        reason = " ".join([error.message, *error.problems])
-        limit = BUDGET if isinstance(error, BudgetReached) else ""
-        return Outcome(result, reason, error.exit_code, error.hint, limit, error.needs_change)
-    return bug(error)
+    return _failed(error) if isinstance(error, HarvesterError) else bug(error)
+
+
+def _completed(source: SourceThread, state: State) -> Outcome:
+    ended = completed(state, source.ended_by)
+    if is_crawl(source.collection) and state.counts.get("users_failed"):
+        retry = f"`graph retry {crawl_owner(source.collection)}` has their lists collected again."
+        return replace(ended, hint=retry)
+    return ended
+
+
+def _failed(error: HarvesterError) -> Outcome:
+    result = STOPPED if error.exit_code == Exit.RETRY_LATER else FAILED
+    reason = " ".join([error.message, *error.problems])
+    limit = BUDGET if isinstance(error, BudgetReached) else ""
+    return Outcome(result, reason, error.exit_code, error.hint, limit, error.needs_change)

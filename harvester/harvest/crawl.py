@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from harvester.clock import moment
 from harvester.collection import history
-from harvester.collection.begun_crawl import BEGUN, kept, section_of
+from harvester.collection.begun_crawl import crawl_state, new_state, section_of
 from harvester.collection.description import budget
 from harvester.collection.kinds import is_crawl
 from harvester.collection.kinds.kind import count
@@ -229,20 +229,15 @@ def begin(
     store: Store, keys: CollectionKeys, collection: Collection, harvest: str, *, scratch: Path, put: Put
 ) -> StoredCrawl:
     """The crawl that a harvest continues, or one that it begins."""
-    owner, own = crawl_owner(collection), (collection.get("graph") or {}).get("crawl") or {}
+    owner, own = crawl_owner(collection), crawl_state(collection)
     if owner != keys.id:
         collection = as_valid(as_worker(collection, history.current(store, CollectionKeys(owner))))
-    section = collection.get("graph") or {}
-    crawl = section.get("crawl") or {}
+    section, crawl = collection.get("graph") or {}, crawl_state(collection)
     started = str(crawl.get("started") or harvest)
     here = CollectionKeys(owner).crawl(moment(started))
     if own.get("started") != started:
         # The crawl has a name before anything is stored under it.
-        begun: Tree = {"started": started, "depth": 0, BEGUN: kept(section)}
-        if chains := own.get("chains"):
-            # Of an earlier crawl of a worker's.
-            begun["chains"] = dict.fromkeys(chains)
-        put(Batch(patch={"graph": {"crawl": begun}}, sync=True), wait=True)
+        put(Batch(patch={"graph": {"crawl": new_state(started, section, own)}}, sync=True), wait=True)
     depth = depth_of(store, here, section)
     if not depth:
         _create(store, here.depth(0), collection)
@@ -262,10 +257,10 @@ def crawl_of_dead(store: Store, keys: CollectionKeys, harvest: str) -> Tree:
     if not is_crawl(tree):
         return {}
     owner = crawl_owner(tree)
-    section = (tree if owner == keys.id else history.current(store, CollectionKeys(owner))).get("graph") or {}
-    started = str((section.get("crawl") or {}).get("started") or harvest)
+    whole = tree if owner == keys.id else history.current(store, CollectionKeys(owner))
+    started = str(crawl_state(whole).get("started") or harvest)
     here = CollectionKeys(owner).crawl(moment(started))
-    return {"started": started, "depth": depth_of(store, here, section)}
+    return {"started": started, "depth": depth_of(store, here, whole.get("graph") or {})}
 
 
 def _create(store: Store, key: str, collection: Collection) -> None:

@@ -42,10 +42,15 @@ def _before(store: Store, keys: CollectionKeys) -> MissedInterval | None:
     missed = ended.get("missed_interval")
     if missed or (missed is not None and ended.get("state") != INTERRUPTED):
         return MissedInterval.from_tree(missed) if missed else None
+    return _in_summary(store, keys, ended)
+
+
+def _in_summary(store: Store, keys: CollectionKeys, ended: Tree) -> MissedInterval | None:
+    """Of harvests before `last_harvest.json` said it."""
     try:
         summary = orjson.loads(store.read(keys.harvest(moment(ended["harvest_id"])).harvest).data)
     except (NotFound, KeyError):
-        # Of the first version of all, which left no such summary.
+        # The first version of all left no such summary.
         return None
     if left := told_in(summary):
         return MissedInterval.from_tree(left)

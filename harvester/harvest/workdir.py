@@ -248,13 +248,15 @@ def left_behind(root: Path) -> Iterator[Work]:
             yield Work(folder, state, owned)
             continue
         owned.close()
-        if not was_begun(folder) or not any(
-            path.name.startswith((*OF_RECORDS, *SIDE_FILES)) for path in folder.iterdir()
-        ):
+        if was_begun(folder) and _has_records(folder):
+            log.warning("%s contains records but no readable journal; kept.", folder)
+        else:
             # Killed before the first line of its journal was whole: nothing was asked for yet.
             shutil.rmtree(folder, ignore_errors=True)
-        else:
-            log.warning("%s contains records but no readable journal; kept.", folder)
+
+
+def _has_records(folder: Path) -> bool:
+    return any(path.name.startswith((*OF_RECORDS, *SIDE_FILES)) for path in folder.iterdir())
 
 
 def _owned(folder: Path) -> BinaryIO | None:

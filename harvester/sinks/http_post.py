@@ -86,20 +86,25 @@ class Address:
         return known
 
     def _opened(self) -> http.client.HTTPConnection:
-        host, port = self._host, self._port
-        proxy = urllib.request.getproxies().get("https" if self._is_tls else "http", "")
-        through = urlsplit(proxy) if proxy and not urllib.request.proxy_bypass(host) else None
-        if through and through.hostname and self._is_tls:
-            try:
-                host, port = through.hostname, through.port or 80
-            except ValueError:
-                raise OSError("the port of the proxy is not a number up to 65535") from None
         if self._context is None:
-            return http.client.HTTPConnection(host, port, timeout=self._within)
+            return http.client.HTTPConnection(self._host, self._port, timeout=self._within)
+        proxy = self._proxy()
+        host, port = proxy or (self._host, self._port)
         made = http.client.HTTPSConnection(host, port, timeout=self._within, context=self._context)
-        if through and through.hostname:
+        if proxy:
             made.set_tunnel(self._host, self._port)
         return made
+
+    def _proxy(self) -> tuple[str, int] | None:
+        """The host and port of the proxy for https; None where there is none for this address."""
+        proxy = urllib.request.getproxies().get("https", "")
+        if not proxy or urllib.request.proxy_bypass(self._host):
+            return None
+        parts = urlsplit(proxy)
+        try:
+            return (parts.hostname, parts.port or 80) if parts.hostname else None
+        except ValueError:
+            raise OSError("the port of the proxy is not a number up to 65535") from None
 
     def _give_up(self) -> None:
         if known := getattr(self._own, "connection", None):

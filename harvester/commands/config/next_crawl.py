@@ -1,6 +1,6 @@
 """Which parts of an edit apply only from the next crawl."""
 
-from harvester.collection.begun_crawl import for_the_next
+from harvester.collection.begun_crawl import crawl_state, for_the_next
 from harvester.collection.kinds import is_crawl
 from harvester.commands.cli.output import advise
 from harvester.documents import Tree
@@ -9,7 +9,7 @@ from harvester.text import counted
 
 def tell_later(before: Tree, after: Tree) -> None:
     """Say what applies from the next crawl."""
-    if not is_crawl(after) or not (before.get("graph") or {}).get("crawl"):
+    if not is_crawl(after) or not crawl_state(before):
         return
     for words in for_the_next(after):
         advise(words)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from harvester.collection.begun_crawl import crawl_state
 from harvester.collection.kinds import CRAWLS
 from harvester.collection.workers import WORKER_OF, WORKERS, profiles_of, worker_ids, worker_tree
 from harvester.commands import Group
@@ -95,7 +96,7 @@ def _require_room_for(tree: Collection, names: Sequence[str]) -> None:
             exit_code=Exit.USAGE,
         )
     before = profiles_of(tree)
-    if not before and (tree.get("graph") or {}).get("crawl"):
+    if not before and crawl_state(tree):
         raise HarvesterError(
             f"One process reads a crawl of {tree['id']}, and workers do not know its lists.",
             hint=f"Finish that crawl first, or `collection copy` {tree['id']} to another id for a new one.",

@@ -109,19 +109,26 @@ def _values(
     """What `, - * /` make of the values from `low` to `high`."""
     found: set[int] = set()
     for term in text.split(","):
-        body, slash, step_text = term.partition("/")
-        step = _number(step_text, ()) if slash else 1
-        if step is None or not 1 <= step <= high:
-            problems.append(f"{name}: the step of {term!r} is not a number from 1 to {high}.")
-            continue
-        first, last = (low, high) if body == "*" else _range(body, low, high if slash else None, names)
-        if first is None or last is None or not (low <= first <= high and low <= last <= high):
-            problems.append(f"{name}: {term!r} is not {_allowed(low, high, names)}.")
-        elif first > last:
-            problems.append(f"{name}: the range {term!r} ends before it begins.")
+        values = _term(term, low, high, names)
+        if isinstance(values, str):
+            problems.append(f"{name}: {values}")
         else:
-            found.update(range(first, last + 1, step))
+            found.update(values)
     return frozenset(found)
+
+
+def _term(term: str, low: int, high: int, names: tuple[str, ...]) -> range | str:
+    """The values of `3`, `3-5`, `*/2` or `3-5/2`, or what is wrong with it."""
+    body, slash, step_text = term.partition("/")
+    step = _number(step_text, ()) if slash else 1
+    if step is None or not 1 <= step <= high:
+        return f"the step of {term!r} is not a number from 1 to {high}."
+    first, last = (low, high) if body == "*" else _range(body, low, high if slash else None, names)
+    if first is None or last is None or not (low <= first <= high and low <= last <= high):
+        return f"{term!r} is not {_allowed(low, high, names)}."
+    if first > last:
+        return f"the range {term!r} ends before it begins."
+    return range(first, last + 1, step)
 
 
 def _range(

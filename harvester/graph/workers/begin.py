@@ -4,7 +4,7 @@ import orjson
 
 from harvester.clock import timestamp
 from harvester.collection import history
-from harvester.collection.begun_crawl import BEGUN, kept
+from harvester.collection.begun_crawl import BEGUN, crawl_state, kept
 from harvester.collection.workers import worker_ids
 from harvester.documents import Collection, Tree, object_in
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
@@ -54,7 +54,7 @@ def _in_use(held: str, living: list[str]) -> HarvesterError:
 
 def begin_crawl(store: Store, keys: CollectionKeys, tree: Collection) -> str:
     """The crawl of a collection with workers, begun unless one is under way: when it was."""
-    if crawl := (tree.get("graph") or {}).get("crawl"):
+    if crawl := crawl_state(tree):
         return str(crawl["started"])
     now = store.now().replace(microsecond=0)
     try:

@@ -30,15 +30,11 @@ def ready_topics(settings: KafkaSettings, secret: str, words: Words, deadline: D
     )
     words.well()
     there = {name for name, topic in metadata.topics.items() if topic.error is None}
-    asked = [settings.topic, settings.dead_letter_topic]
-    needed = [settings.topic]
-    if settings.exactly_once:
-        asked.append(settings.position_topic)
-        needed.append(settings.position_topic)
+    needed = [settings.topic, *([settings.position_topic] if settings.exactly_once else [])]
+    asked = [*needed, settings.dead_letter_topic]
     if settings.create_topic:
         there |= _made([name for name in asked if name not in there], admin, settings, words, deadline)
-    missing = [name for name in needed if name not in there]
-    if missing:
+    if missing := [name for name in needed if name not in there]:
         raise _missing(missing, settings)
     if settings.dead_letter_topic not in there:
         log.info("Kafka has no topic %s for records that it refuses.", settings.dead_letter_topic)
