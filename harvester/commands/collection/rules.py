@@ -1,6 +1,7 @@
 """`collection rules`: the live stream rules of a collection's app, and what stored posts matched."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from harvester.commands.cli.output import announce_dry_run, change_options, conf
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.ready import require_collection, require_idle
 from harvester.commands.collection.stored_matches import show_stored
-from harvester.documents import Tree, text_in
+from harvester.documents import Collection, Tree, text_in
 from harvester.errors import Exit, HarvesterError
 from harvester.text import counted
 
@@ -48,36 +49,47 @@ def rules(
         return
     if remove:
         require_idle(workspace, keys)
-    with closing(network_client.client(workspace.settings, tree)) as opened:
-        client = _with_rules(opened, collection_id)
-        rows = [_row(rule) for rule in client.rules()]
+    with _client(workspace, tree) as client:
         if remove:
-            mine = [row["rule"] for row in rows if row["id"] == collection_id]
-            what = f"{counted(len(mine), 'rule')} of {collection_id} from the app"
-            if announce_dry_run(dry_run, f"remove {what}"):
-                return
-            _remove(client, mine, what, yes=yes)
-    if as_json:
-        print_json([{**row, "removed": remove and row["id"] == collection_id} for row in rows])
-    elif remove:
-        click.echo(f"Removed {len(mine):,} of {counted(len(rows), 'rule')}.")
-    elif rows:
-        click.echo(table([_shown(row) for row in rows], _COLUMNS))
-    else:
-        click.echo("No rules.")
+            _remove_own(client, collection_id, yes=yes, dry_run=dry_run, as_json=as_json)
+        else:
+            _list(client, as_json=as_json)
 
 
-def _with_rules(client: object, collection_id: str) -> "XClient":
-    """The client, if its network has rules."""
+@contextmanager
+def _client(workspace: Workspace, tree: Collection) -> Iterator["XClient"]:
+    """A client of the network, if it has rules."""
     from harvester.networks.x import XClient
 
-    if isinstance(client, XClient):
-        return client
-    raise HarvesterError(
-        f"{collection_id} has no rules: only streams of X have.",
-        hint="`collection-config download` shows what it collects.",
-        exit_code=Exit.USAGE,
-    )
+    with closing(network_client.client(workspace.settings, tree)) as client:
+        if not isinstance(client, XClient):
+            raise HarvesterError(
+                f"{tree['id']} has no rules: only streams of X have.",
+                hint="`collection-config download` shows what it collects.",
+                exit_code=Exit.USAGE,
+            )
+        yield client
+
+
+def _list(client: "XClient", *, as_json: bool) -> None:
+    rows = [_row(rule) for rule in client.rules()]
+    if as_json:
+        print_json([{**row, "removed": False} for row in rows])
+    else:
+        click.echo(table([_shown(row) for row in rows], _COLUMNS) if rows else "No rules.")
+
+
+def _remove_own(client: "XClient", collection_id: str, *, yes: bool, dry_run: bool, as_json: bool) -> None:
+    rows = [_row(rule) for rule in client.rules()]
+    own = [row["rule"] for row in rows if row["id"] == collection_id]
+    what = f"{counted(len(own), 'rule')} of {collection_id} from the app"
+    if announce_dry_run(dry_run, f"remove {what}"):
+        return
+    _remove(client, own, what, yes=yes)
+    if as_json:
+        print_json([{**row, "removed": row["id"] == collection_id} for row in rows])
+    else:
+        click.echo(f"Removed {len(own):,} of {counted(len(rows), 'rule')}.")
 
 
 def _remove(client: "XClient", ids: list[str], what: str, *, yes: bool) -> None:

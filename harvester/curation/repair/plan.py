@@ -3,7 +3,7 @@
 A plan is a function of the gaps and their rules, so that a new one continues the searches of the last.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from harvester.collection import history
 from harvester.collection.kinds.names import REPAIR
 from harvester.collection.merge import plain
 from harvester.curation.repair.gaps import StreamGap, closed_by, gaps_of, repairs_of
-from harvester.curation.repair.rules_in_force import InForce, rules_of, spans
+from harvester.curation.repair.rules_in_force import InForce, Span, rules_of, spans
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import NotFound
 from harvester.harvest import catalog
@@ -136,74 +136,77 @@ def plan_of(
     harvests = catalog.all_of(store, keys)
     every = gaps_of(harvests, closed_by(repairs_of(store, keys)))
     plan = Plan(archive, harvests, every)
+    planner = _Planner(plan, network, lambda gap: rules_of(store, keys, harvests, gap))
     reach = network.search_reach(archive=archive)
     oldest = now - reach + _MARGIN if reach else None
-    known: list[InForce] | None = None
-    # Gaps may overlap: what an earlier one covers is not searched for once more.
-    covered = datetime.min.replace(tzinfo=UTC)
     for gap in every:
         if gap.repaired and not (again and gap.is_partial):
-            covered = max(gap.until, covered)
-            if gap.is_partial:
-                plan.partial.append(gap)
-                plan.partial_posts += gap.seconds * _rate(gap, harvests)
+            planner.leave_closed(gap)
         elif gap.until > now - SETTLED:
             plan.too_new.append(gap)
         elif oldest and gap.since < oldest:
-            plan.too_old.append(gap)
-            plan.old_posts += gap.seconds * _rate(gap, harvests)
+            planner.leave_old(gap)
         else:
-            known = rules_of(store, keys, harvests, gap.harvest) if known is None else known
-            covered = _add(plan, gap, covered, known, network, harvests)
+            planner.add(gap)
     return plan
 
 
-def _add(
-    plan: Plan,
-    gap: StreamGap,
-    covered: datetime,
-    known: list[InForce],
-    network: Network,
-    harvests: list[HarvestSummary],
-) -> datetime:
-    """Plan to search for the gap, if any rule was live in it; returns the end of the time planned so far."""
-    if not known:
-        plan.unknown_rules.append(gap)
-    elif not any(span.rules for span in spans(gap.since, gap.until, known)):
-        plan.no_rules.append(gap)
-    else:
-        begins, covered = max(gap.since, covered), max(gap.until, covered)
-        plan.planned.append(_planned(plan, gap, begins, known, network, harvests))
-    return covered
+class _Planner:
+    """Takes the gaps in order; `rules_before` are the rules in force up to the harvest of a gap."""
 
+    def __init__(
+        self,
+        plan: Plan,
+        network: Network,
+        rules_before: Callable[[str], list[InForce]],
+    ) -> None:
+        self._plan, self._network, self._rules_before = plan, network, rules_before
+        self._rules: list[InForce] | None = None
+        # Gaps may overlap: what an earlier one covers is not searched for once more.
+        self._covered = datetime.min.replace(tzinfo=UTC)
 
-def _planned(
-    plan: Plan,
-    gap: StreamGap,
-    begins: datetime,
-    known: list[InForce],
-    network: Network,
-    harvests: list[HarvestSummary],
-) -> Planned:
-    numbers = {query: number for number, query in enumerate(plan.queries)}
-    found: list[Tree] = []
-    missed: list[OutOfReach] = []
-    rules: dict[str, None] = {}
-    within = [span for span in spans(gap.since, gap.until, known) if span.rules]
-    for span in within:
-        searches = network.searches(span.rules, archive=plan.archive)
-        missed += searches.out_of_reach
-        rules.update(dict.fromkeys(rule for each in span.rules for rule in each.ids))
-        if span.until < begins:
-            continue
-        for query in searches.queries:
-            numbers.setdefault(query, len(numbers))
-        ends = {"from": timestamp(max(span.since, begins)), "to": timestamp(span.until)}
-        found.append({**ends, "queries": [numbers[query] for query in searches.queries]})
-    plan.queries[:] = numbers
-    seconds = max((gap.until - begins).total_seconds(), 0.0)
-    posts = seconds * _rate(gap, harvests)
-    return Planned(gap, tuple(found), tuple(rules), within[0].live_since, merged(missed), seconds, posts)
+    def leave_closed(self, gap: StreamGap) -> None:
+        self._covered = max(gap.until, self._covered)
+        if gap.is_partial:
+            self._plan.partial.append(gap)
+            self._plan.partial_posts += gap.seconds * _rate(gap, self._plan.harvests)
+
+    def leave_old(self, gap: StreamGap) -> None:
+        self._plan.too_old.append(gap)
+        self._plan.old_posts += gap.seconds * _rate(gap, self._plan.harvests)
+
+    def add(self, gap: StreamGap) -> None:
+        """Plan to search for the gap, if any rule was live in it."""
+        if self._rules is None:
+            self._rules = self._rules_before(gap.harvest)
+        live = [span for span in spans(gap.since, gap.until, self._rules) if span.rules]
+        if not self._rules:
+            self._plan.unknown_rules.append(gap)
+        elif not live:
+            self._plan.no_rules.append(gap)
+        else:
+            self._plan.planned.append(self._planned(gap, live, max(gap.since, self._covered)))
+            self._covered = max(gap.until, self._covered)
+
+    def _planned(self, gap: StreamGap, live: list[Span], begins: datetime) -> Planned:
+        numbers = {query: number for number, query in enumerate(self._plan.queries)}
+        found: list[Tree] = []
+        missed: list[OutOfReach] = []
+        rules: dict[str, None] = {}
+        for span in live:
+            searches = self._network.searches(span.rules, archive=self._plan.archive)
+            missed += searches.out_of_reach
+            rules.update(dict.fromkeys(rule for each in span.rules for rule in each.ids))
+            if span.until < begins:
+                continue
+            for query in searches.queries:
+                numbers.setdefault(query, len(numbers))
+            ends = {"from": timestamp(max(span.since, begins)), "to": timestamp(span.until)}
+            found.append({**ends, "queries": [numbers[query] for query in searches.queries]})
+        self._plan.queries[:] = numbers
+        seconds = max((gap.until - begins).total_seconds(), 0.0)
+        posts = seconds * _rate(gap, self._plan.harvests)
+        return Planned(gap, tuple(found), tuple(rules), live[0].live_since, merged(missed), seconds, posts)
 
 
 def _rate(gap: StreamGap, harvests: list[HarvestSummary]) -> float:

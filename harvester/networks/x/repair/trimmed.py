@@ -1,7 +1,7 @@
 """Takes posts out of a page that are stored already; what is left of it stays as it was received."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +38,15 @@ def trimmed(line: bytes, is_stored: Callable[[str], bool]) -> Trimmed:
     if len(kept) == len(posts):
         return Trimmed(line, tuple(post_id for post_id, _ in posts))
     ids = tuple(dict.fromkeys(post_id for post_id, _ in posts if post_id in kept))
+    if not ids:
+        return Trimmed(b"", ())
     data = b"[" + b",".join(kept[post_id] for post_id in ids) + b"]"
-    written = [
-        msgspec.json.encode(name) + b":" + (data if name == "data" else bytes(raw))
-        for name, raw in members.items()
-    ]
-    return Trimmed(b"{" + b",".join(written) + b"}\n" if ids else b"", ids)
+    return Trimmed(_written({**members, "data": msgspec.Raw(data)}), ids)
+
+
+def _written(members: Mapping[str, msgspec.Raw]) -> bytes:
+    parts = (msgspec.json.encode(name) + b":" + bytes(raw) for name, raw in members.items())
+    return b"{" + b",".join(parts) + b"}\n"
 
 
 def _read_whole(line: bytes, is_stored: Callable[[str], bool]) -> Trimmed:
