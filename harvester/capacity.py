@@ -67,7 +67,7 @@ def wish_problems(wishes: Tree) -> Iterator[str]:
 
 
 def described_task(text: str) -> Tree:
-    """The `task` of harvest.json, from TWARC_CLOUD_TASK of a task definition; empty where there is none."""
+    """The `task` of harvest.json, from TWARC_CLOUD_TASK of a task definition; empty if there is none."""
     try:
         found = orjson.loads(text)
     except ValueError:

@@ -174,13 +174,13 @@ def moment(text: str) -> datetime:
 
 @lru_cache(maxsize=8)
 def http_date(text: str | None) -> datetime | None:
-    """The moment that a server's header names (RFC 9110, 5.6.7), in UTC; None where it names none.
+    """The moment that a server's header names (RFC 9110, 5.6.7), in UTC; None if it names none.
 
     A zone that is missing or unknown ("-0000") is UTC, as the RFC has no other.
     """
     if not text:
         return None
-    # With it come modules of mail that who only reads a folder does not need.
+    # It imports modules for mail, which reading a folder does not need.
     from email.utils import parsedate_to_datetime
 
     try:

@@ -154,7 +154,7 @@ _MARKS = (
 
 
 def text_of(data: bytes) -> str:
-    """The text without its mark; UnicodeDecodeError where the bytes are in another encoding."""
+    """The text without its mark; UnicodeDecodeError if the bytes are in another encoding."""
     encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
     return data.decode(encoding)
 

@@ -50,7 +50,7 @@ _FETCHED_BY = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CREDENTIAL_EX
 class Access:
     """An `endpoint` is empty for AWS's own; `ca_bundle` where the usual certificates count.
 
-    `keys` are None where they have to be asked for.
+    `keys` are None if they have to be asked for.
     """
 
     endpoint: str
@@ -60,7 +60,7 @@ class Access:
 
 
 def access(region: str = "") -> Access | None:
-    """None where botocore has to be asked about more than keys: proxies, rare settings, files it refuses."""
+    """None if botocore has to be asked about more than keys: proxies, rare settings, files it refuses."""
     environment = os.environ
     if _is_unusual(environment):
         return None
@@ -123,7 +123,7 @@ def _keys(environment: Mapping[str, str], profile: Mapping[str, str]) -> Keys | 
 
 
 def _profile(environment: Mapping[str, str]) -> dict[str, str] | None:
-    """The settings of the profile in use, of both files; None where botocore would find fault with them."""
+    """The settings of the profile in use, of both files; None if botocore would find fault with them."""
     named = _first(environment, "AWS_DEFAULT_PROFILE", "AWS_PROFILE")
     name = named or "default"
     settings = _file(environment.get("AWS_CONFIG_FILE") or "~/.aws/config")
@@ -145,7 +145,7 @@ def _names(title: str, profile: str) -> bool:
 
 
 def _file(path: str) -> dict[str, dict[str, str]] | None:
-    """The sections of a file, none where there is none; None where it is not plain."""
+    """The sections of a file, none where there is none; None if it is not plain."""
     parser = configparser.RawConfigParser(default_section="")
     try:
         with Path(os.path.expandvars(path)).expanduser().open(encoding="utf-8") as lines:

@@ -121,7 +121,7 @@ def _advice(code: str, status: int, said: str, own: Mapping[str, Advice]) -> Adv
 
 
 def region_of(error: Said) -> str:
-    """The region that AWS names in such an answer; empty where it names none."""
+    """The region that AWS names in such an answer; empty if it names none."""
     headers = _part(error, "ResponseMetadata").get("HTTPHeaders")
     named = (
         (headers.get("x-amz-bucket-region") if isinstance(headers, dict) else "")

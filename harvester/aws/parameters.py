@@ -154,7 +154,7 @@ class Parameters:
 
 
 def parameter_store(settings: Settings) -> Parameters:
-    """Where the secrets of the cloud are; raises where no path is set."""
+    """Where the secrets of the cloud are; raises if no path is set."""
     if not settings.parameter_path:
         raise HarvesterError(
             "parameter_path is not set, so there is no place for the keys of the cluster's harvests.",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("twarc-cloud")
 
-# What only the machine is allowed to do comes after what somebody wrote down for this project.
+# The machine's own role comes after keys that were configured for this project.
 _BEFORE = "iam-role"
 
 
@@ -42,7 +42,7 @@ def session(region: str = "", *, ini: Path = INI) -> "boto3.Session":
 
 
 def fetched_keys(region: str = "", *, ini: Path = INI) -> Callable[[], Keys | None]:
-    """Asks for the keys of such a session, which are renewed in time; None where there are none."""
+    """Asks for the keys of such a session, which are renewed in time; None if there are none."""
     found = _session(ini)
     if region := region or os.environ.get("AWS_REGION", ""):
         found.set_config_variable("region", region)

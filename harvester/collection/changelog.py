@@ -23,7 +23,7 @@ _HIDDEN_VALUE = "(not shown)"  # noqa: S105 - what stands in its place
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that changed; `harvest` is empty where a person changed it, `screen_name` that of a user."""
+    """One thing that changed; `harvest` is empty if a person changed it, `screen_name` that of a user."""
 
     path: tuple[str, ...]
     change: str

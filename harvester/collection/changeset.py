@@ -104,7 +104,7 @@ def _named(delete: list[Any]) -> Iterable[str]:
 
 
 def _where_they_differ(one: Any, other: Any) -> Iterable[tuple[Any, Any]]:
-    """Parts of two objects, without what can be told at once to be alike."""
+    """Parts of two objects, without what is known to be alike."""
     if isinstance(one, CompactUsers) and isinstance(other, CompactUsers):
         return one.differing(other)
     return [(one, other)]

@@ -33,7 +33,7 @@ REPAIR = "`collection-config changes` shows what it was; fix it where it is stor
 
 
 def read(store: Store, keys: CollectionKeys) -> Stored:
-    """collection.json as it is; raises NotFound in words when there is no such collection."""
+    """collection.json as it is; raises NotFound, with a hint, if it does not exist."""
     try:
         return store.read(keys.collection)
     except NotFound as error:
@@ -41,7 +41,7 @@ def read(store: Store, keys: CollectionKeys) -> Stored:
 
 
 def current(store: Store, keys: CollectionKeys) -> Tree:
-    """The collection as it is; raises in words where there is none, or it is damaged."""
+    """The collection as it is; raises a HarvesterError if there is none, or it is damaged."""
     return _parsed(read(store, keys), keys)
 
 
@@ -87,7 +87,7 @@ def edit(
     harvest: str = "",
     compact: bool = False,
 ) -> Tree:
-    """The collection after `change`, which is called again whenever somebody else was faster.
+    """The collection after `change`, which is called again whenever another writer was faster.
 
     Nothing is written where nothing changes. `change` is given `compact` users where that is set.
     """
@@ -108,7 +108,7 @@ def _edit_once(
     harvest: str,
     compact: bool,
 ) -> Tree | None:
-    """The collection after `change`; None where it has to be read again before."""
+    """The collection after `change`; None if it has to be read again before."""
     tree, version = adopt(store, keys, compact=compact)
     new = change(tree)
     if same(tree, new):
@@ -133,7 +133,7 @@ def adopt(
 def _adopt_once(
     store: Store, keys: CollectionKeys, *, compact: bool, known: Known | None
 ) -> tuple[Tree, str] | None:
-    """The collection and its version; None where it has to be read again before."""
+    """The collection and its version; None if it has to be read again before."""
     stored = read(store, keys)
     version = stored.version
     tree = (known and known.taken(version)) or _parsed(stored, keys, compact=compact)

@@ -11,6 +11,6 @@ class Known:
         self.version = version
 
     def taken(self, version: str) -> Tree | None:
-        """The tree, the first time and if it is of this version; it is let go in any case."""
+        """The tree, the first time and if it is of this version; it is forgotten in any case."""
         tree, self._tree = self._tree, None
         return tree if version == self.version else None

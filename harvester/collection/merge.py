@@ -19,7 +19,7 @@ _OF_A_USER = tuple(name for kind in KINDS.values() if kind.has_users for name in
 def merged(base: Tree | None, mine: Tree, current: Tree, *, reset: bool = False) -> Tree:
     """`current` with the changes that make `mine` of `base`, which both come from; None if unknown.
 
-    What harvests learn is taken away or set back only with `reset`. Of a user whom somebody removed meanwhile
+    What harvests learn is taken away or set back only with `reset`. Of a user who was removed meanwhile
     an edit is dropped; without a base, who is not in `mine` is removed.
     """
     known = base is not None

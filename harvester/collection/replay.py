@@ -64,7 +64,7 @@ def as_of(store: Store, keys: CollectionKeys, at: datetime) -> Tree | None:
 
 
 def tree_at(store: Store, keys: CollectionKeys, name: str) -> Tree | None:
-    """The collection as that changeset made it; None when there is no such changeset."""
+    """The collection as that changeset made it; None if that changeset does not exist."""
     found = names(store, keys)
     return _made(keys, _read(store, keys, found[: found.index(name) + 1])) if name in found else None
 
@@ -77,7 +77,7 @@ def _made(keys: CollectionKeys, made_by: Iterator[tuple[str, Tree]]) -> Tree:
 
 
 def applied(tree: Tree, changeset: Tree, key: str) -> Tree:
-    """`tree` after a changeset, which stands under `key`; raises in words where it is none."""
+    """`tree` after a changeset, which stands under `key`; raises a HarvesterError if it is not one."""
     update, delete = changeset.get("update"), changeset.get("delete")
     if not isinstance(update, dict) or not isinstance(delete, list):
         raise HarvesterError(f"{key} is damaged: it does not say what it changes.", hint=_HINT)

@@ -39,7 +39,7 @@ def problems_of(select: Any, where: str = "graph.select") -> Iterator[str]:
 
 
 def moment_of(value: str) -> datetime:
-    """The time that a condition names: a date is its first moment; ValueError if it is none."""
+    """The time that a condition names: a date is its first moment; ValueError if it is not one."""
     found = datetime.fromisoformat(value)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -64,7 +64,7 @@ def worker_tree(tree: Mapping[str, Any], number: int) -> Tree:
 def as_worker(tree: Mapping[str, Any], whole: Mapping[str, Any]) -> Tree:
     """A worker's collection with the crawl of its collection, of which it holds the lists that it has begun.
 
-    What a depth may cost is divided among the workers. Raises where the crawl has not begun.
+    What a depth may cost is divided among the workers. Raises if the crawl has not begun.
     """
     crawl, own = crawl_state(whole), crawl_state(tree)
     if not crawl:

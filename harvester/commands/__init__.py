@@ -118,5 +118,5 @@ def log_to_stderr(*, debug: bool, form: str | None = None) -> None:
         handler.addFilter(SECRETS)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Its warnings are of what it raises as well, which is reported in words; they come with tracebacks.
+    # It warns, with tracebacks, of errors that it also raises, and those are reported.
     logging.getLogger("botocore").setLevel(logging.ERROR)

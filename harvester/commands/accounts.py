@@ -40,7 +40,7 @@ def accounts() -> None:
 
 @contextmanager
 def _ledger(workspace: Workspace, collection: str = "") -> Iterator["Ledger"]:
-    """What is known of the store; raises where nothing was read yet, and says what was not."""
+    """What is known of the store; raises if nothing was read yet, and says what was not."""
     from harvester.ledger.database import Ledger
 
     place = IndexedStore(workspace, [collection] if collection else [])

@@ -90,7 +90,7 @@ class HarvestRun:
             stopped.set()
             self.alerts.ended(outcome, harvest.summary(), dead=harvest.found_dead)
             print_end(self.collection_id, outcome, harvest.summary(), err=sinks.print_posts)
-            # One that failed ends: who wants it to go on starts it again, which would spend a budget again.
+            # A failed one ends: starting it again spends a budget again, which a person decides.
             if not options.shutdown and (outcome.exit_code in _SUCCESS_CODES or outcome.limit):
                 self._stay(asked_to_shut_down)
         return outcome

@@ -91,7 +91,7 @@ class Crawling:
             done = done if done and done.state == PARTIAL else ended
 
     def _tell_left(self, ended: Outcome) -> None:
-        """Say how many users are left where the money of a crawl is spent, and how to go on."""
+        """Say how many users are left when the money of a crawl is spent, and how to continue."""
         from harvester.graph import approval, crawls
         from harvester.harvest.crawl import OF_SETTING
 

@@ -129,7 +129,7 @@ def _print_rules(workspace: Workspace, summary: HarvestSummary) -> None:
 
 
 def _rule_values(workspace: Workspace, summary: HarvestSummary) -> Mapping[str, str]:
-    """What the rules ask for that are counted; empty where nothing is."""
+    """What the rules ask for that are counted; empty if nothing is."""
     from harvester.collection import history
     from harvester.networks.registry import network_of
 

@@ -218,7 +218,7 @@ def _as_typed(problem: str) -> str:
 
 
 def _harvest(workspace: Workspace, keys: "CollectionKeys", text: str | None) -> str:
-    """The timestamp of the harvest that a person names; "" for none, raises where there is none."""
+    """The timestamp of the harvest that a person names; "" for none, raises if there is none."""
     if not text:
         return ""
     from harvester.clock import timestamp

@@ -77,7 +77,7 @@ class StreamService:
         once, tries again for an hour, and then ends.
         """
         if self.shared:
-            # Whoever starts it again looks first whether it was stopped meanwhile.
+            # Before it is started again, it is checked whether it was stopped meanwhile.
             return int(harvest(self.stop).exit_code)
         waits_for = self._hour_of(self._reported_before(store), tell)
         backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
@@ -126,7 +126,7 @@ class StreamService:
             failure = error if isinstance(error, HarvesterError) else HarvesterError(unexpected(error))
             if self.stop.requested or failure.exit_code not in _MET_AGAIN:
                 raise
-            # Another harvest of the collection is nothing that somebody must hear of.
+            # Another harvest of the collection needs no notice.
             if failure.exit_code != Exit.LOCKED and not waits_for(failure):
                 raise
             return failure
@@ -148,7 +148,7 @@ class StreamService:
 
 
 def service_of_ecs(collection_id: str, stop: Stop) -> StreamService | None:
-    """From TWARC_CLOUD_SERVICE, `cluster/service`; None where this process is no service's task."""
+    """From TWARC_CLOUD_SERVICE, `cluster/service`; None if this process is no service's task."""
     cluster, _, name = os.environ.get("TWARC_CLOUD_SERVICE", "").rpartition("/")
     shared = bool(os.environ.get("TWARC_CLOUD_SERVICE_SINCE"))
     return StreamService(cluster, name, collection_id, stop, shared=shared) if cluster and name else None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def unlock(store: "Store", collection_id: str) -> None:
-    """Remove the lock and say whose it was; raise where there is no such collection."""
+    """Remove the lock and say whose it was; raise if the collection does not exist."""
     from harvester.collection import history
     from harvester.errors import NotFound
     from harvester.harvest.lock_content import content

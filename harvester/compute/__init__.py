@@ -94,7 +94,7 @@ class Compute(Protocol):
     def tasks(self) -> list[Task]: ...
 
     def ended(self, collection_id: str) -> Ended | None:
-        """How the harvest ended that was started from here last; None where that is not known."""
+        """How the harvest ended that was started from here last; None if that is not known."""
         ...
 
     def live(self, collection_id: str) -> HarvestSummary | None:

@@ -15,7 +15,7 @@ def asked(address: str, token: str, method: str, path: str) -> Tree | None:
     request = urllib.request.Request(  # noqa: S310 - http, as required above
         address + path, method=method, headers={"Authorization": f"Bearer {token}"}
     )
-    # No proxy that the environment names shall see the token.
+    # The token must not pass through a proxy of the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_WITHIN) as answer:

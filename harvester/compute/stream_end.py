@@ -27,7 +27,7 @@ def is_through(store: Store, keys: CollectionKeys, code: int) -> bool:
 class Membership:
     """The streams that one task carries, and since when.
 
-    `streams` is what its harvests say of that in harvest.json; empty where they say nothing.
+    `streams` is what its harvests say of that in harvest.json; empty if they say nothing.
     """
 
     since: datetime

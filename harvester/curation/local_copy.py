@@ -93,7 +93,7 @@ class LocalCopy:
                 self._tidy_index()
                 self._origin.write(self.beside)
             try:
-                # Unbuffered: without the names of what it wrote, a killed download could not be gone on with.
+                # Unbuffered: without the names of what it wrote, a killed download could not be continued.
                 with (self.beside / INDEX).open("ab", buffering=0) as self._index:
                     yield
             finally:
@@ -102,7 +102,7 @@ class LocalCopy:
 
     @contextmanager
     def looked_at(self) -> Iterator[None]:
-        """In place of `open` for who only asks what is here: nothing is made."""
+        """In place of `open` to see what is here: nothing is created."""
         self._require_a_copy()
         yield
 
@@ -167,7 +167,7 @@ class LocalCopy:
             size, found, sha256 = _written(partial, pieces, digest.algorithm if digest else "", stopped)
             if digest:
                 _require(key, digest, found)
-            # Before the file has its name, for what is not in the index looks like somebody else's.
+            # Before the file has its name, for a file that is not in the index looks like another program's.
             self._note(name, _Known(version, sha256, changed))
             self._place(partial, name)
         except BaseException:

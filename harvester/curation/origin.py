@@ -78,7 +78,7 @@ def named(folder: Path) -> Path:
 
 
 def object_of(data: bytes) -> dict[str, Any]:
-    """A JSON object; an empty one where it is none. Names that are not UTF-8 are lone surrogates in it."""
+    """A JSON object; an empty one if it is not one. Names that are not UTF-8 are lone surrogates in it."""
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):

@@ -1,1 +1,1 @@
-"""Collections shown in a browser on the machine of the person who looks; nothing runs in the cloud for it."""
+"""Collections shown in a browser of this machine; nothing runs in the cloud for it."""

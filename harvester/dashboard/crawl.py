@@ -35,7 +35,7 @@ _COLUMNS = (
 
 
 def table(store: Store, keys: CollectionKeys, tree: Tree, history: History) -> Table:
-    """The crawl that a collection is at, or its last one; with a note on what is to be done."""
+    """The crawl that a collection is at, or its last one; with a note on what to do next."""
     try:
         crawl = crawls.latest(store, keys, tree)
         if crawl is None:

@@ -29,7 +29,7 @@ class Table:
     empty: str = "None."
     size: int = 50
     number: int = 1
-    # What is to be done next; commands in backquotes.
+    # What to do next; commands in backquotes.
     note: str = ""
 
     @property

@@ -1,7 +1,7 @@
 """JSON documents: what the stored ones hold, and bytes that may be damaged as an object or an error.
 
 docs/data-layout.md says what each field means. What was read may have been changed by hand: the types say
-what a harvest writes, and who reads what others may have written looks first.
+what a harvest writes; code that reads what others may have written checks first.
 """
 
 from collections.abc import Mapping
@@ -283,7 +283,7 @@ def text_in(tree: Mapping[str, Any], key: str) -> str:
 
 
 def object_in(data: bytes | str) -> Tree:
-    """The object in `data`; an empty one where there is none."""
+    """The object in `data`; an empty one if there is none."""
     try:
         found = orjson.loads(data)
     except orjson.JSONDecodeError:

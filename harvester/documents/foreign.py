@@ -8,7 +8,7 @@ _LONGEST = len(str(1 << 64))
 
 
 def loaded(text: str | bytes, *, constants: bool = False) -> Any:
-    """The value in the text; raises ValueError, and RecursionError where it is nested too deeply.
+    """The value in the text; raises ValueError, and RecursionError if it is nested too deeply.
 
     A whole number of more than 64 bits is a float, and one that is too large for these is null. `constants`
     allows NaN and Infinity, which are no JSON.

@@ -21,7 +21,7 @@ _line = msgspec.json.Decoder(ListEnd)
 
 
 def list_ends(data: bytes) -> Iterator[ListEnd]:
-    """The lists in whole lines; one that is no such line is passed over, as `verify` reports it."""
+    """The lists in whole lines; other lines are passed over, as `verify` reports them."""
     for line in data.splitlines():
         try:
             yield _line.decode(line)

@@ -89,7 +89,7 @@ class NotFound(HarvesterError):
 
 
 class Conflict(HarvesterError):
-    """Somebody else wrote first; nothing was changed."""
+    """Another writer was first; nothing was changed."""
 
 
 class StoreAway(HarvesterError):

@@ -148,7 +148,7 @@ def _way(path: Path) -> list[Path]:
 
 
 def _at_fault(path: Path, code: int) -> Path | None:
-    """What on the way to `path` an error of this kind came from; None where it cannot be seen."""
+    """What on the way to `path` an error of this kind came from; None if it cannot be seen."""
     if code in _DENIED:
         return _denied(path)
     if code in _NOT_A_FOLDER:

@@ -31,7 +31,7 @@ class Next:
 
 
 def next_step(crawl: Crawl, scratch: Path) -> Next:
-    """What comes next by what is stored; nothing is written. Raises where a file of accounts is damaged."""
+    """What comes next by what is stored; nothing is written. Raises if a file of accounts is damaged."""
     depths = crawl.depths()
     if not depths:
         return Next(COLLECT, 0)

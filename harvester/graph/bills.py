@@ -49,7 +49,7 @@ def reach(order: Iterable[bytes], usd: float, cost: Callable[[int], float]) -> R
     accounts = users = 0
     for line in order:
         its = line.partition(b"\t")[2]
-        # Nobody knows what comes after a list of unknown length.
+        # After a list of unknown length, the cost is unknown.
         if not its or cost(accounts + int(its)) > usd:
             return Reach(cost(accounts), users, cost(accounts + 1) <= usd)
         accounts += int(its)

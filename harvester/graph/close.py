@@ -49,7 +49,7 @@ def close(crawl: Crawl, depth: int, scratch: Path, *, tell: Tell, dry_run: bool 
 
 
 def known_ids(crawl: Crawl, depth: int) -> Iterator[Iterable[bytes]]:
-    """The ids that the depth after this one shall not have: of each depth, and those that are left out."""
+    """The ids that the next depth must not have: those of each depth, and the excluded ones."""
     for each in range(depth + 1):
         yield stored_ids(crawl.store, crawl.here.depth(each))
     if left_out := crawl.section.get("exclude"):

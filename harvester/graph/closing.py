@@ -106,7 +106,7 @@ class Closing:
         self._found.add(findings, ends=TAB)
 
     def know(self, ids: Iterable[bytes]) -> None:
-        """Add accounts that the frontier shall not have."""
+        """Add accounts that the frontier must not have."""
         rest = iter(ids)
         while some := list(islice(rest, 10_000)):
             self._known.add(some)

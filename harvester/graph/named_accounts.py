@@ -42,7 +42,7 @@ class NamedAccounts:
         return f"edges-{self.direction}-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:12]}"
 
     def require_lengths(self) -> None:
-        """Raise where nothing says how long a list is, and nothing limits it."""
+        """Raise if nothing says how long a list is, and nothing limits it."""
         unknown = [each.name for each in self.accounts if self.direction not in each.lists]
         if unknown and not self.most:
             raise HarvesterError(
@@ -66,7 +66,7 @@ class NamedAccounts:
         return ceil(round(dollars * 100, 4)) / 100
 
     def store(self, store: Store, keys: CollectionKeys, usd: float, *, profile: str = "") -> Tree:
-        """The stored collection, with this budget; raises where another has its id."""
+        """The stored collection, with this budget; raises if another has its id."""
         first: Tree = {
             "id": keys.id,
             "keys": {"profile": profile},

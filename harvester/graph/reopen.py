@@ -56,7 +56,7 @@ def remakeable(crawl: Crawl) -> int:
 
 
 def _require_finished(crawl: Crawl) -> None:
-    """Raise where a harvest did not end: not all of its lists are known, and it may be of the last depth."""
+    """Raise if a harvest did not end: not all of its lists are known, and it may be of the last depth."""
     if left := crawl.unfinished():
         raise HarvesterError(
             f"A harvest of {left[0].id} did not end, and what it left is not stored yet.",

@@ -11,7 +11,7 @@ from harvester.networks.profiles import Profile
 
 SELECTED, REJECTED, UNKNOWN = "selected", "rejected", "unknown"
 
-# Whether an account fulfils a condition; None where its profile does not say.
+# Whether an account fulfils a condition; None if its profile does not say.
 _Test = Callable[[Profile], bool | None]
 # Whose name ends like this is what accounts without a picture have.
 _DEFAULT_IMAGE = "default_profile"
@@ -139,7 +139,7 @@ def _all(select: Mapping[str, Any]) -> _Test:
 
 
 def _each(found: Iterable[bool | None]) -> bool | None:
-    """All of them; None where that depends on what is unknown."""
+    """All of them; None if that depends on what is unknown."""
     result: bool | None = True
     for each in found:
         if each is False:

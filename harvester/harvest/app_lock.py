@@ -35,7 +35,7 @@ class AppLock:
         self.lost: HarvesterError | None = None
 
     def hold(self, app: str) -> None:
-        """Hold this app, and no other any more. Raises where the stream of another harvest holds it."""
+        """Hold this app, and no other any more. Raises if the stream of another harvest holds it."""
         if app == self._app:
             return
         self.release()
@@ -57,7 +57,7 @@ class AppLock:
         raise _held({})
 
     def _free(self, app: str) -> Stored | None:
-        """The name that may be replaced; None where there is none. Raises where it counts."""
+        """The name that may be replaced; None if there is none. Raises if it counts."""
         current = stored_at(self._store, app_key(app))
         if current is None:
             return None
@@ -107,7 +107,7 @@ class AppLock:
 
 
 def holder(store: Store, app: str) -> AppHolder | None:
-    """Which harvest's stream holds the app; None where none does."""
+    """Which harvest's stream holds the app; None if none does."""
     stored = stored_at(store, app_key(app))
     if stored is None:
         return None
@@ -116,7 +116,7 @@ def holder(store: Store, app: str) -> AppHolder | None:
 
 
 def require_free(store: Store, app: str) -> None:
-    """Raise where a stream holds the app."""
+    """Raise if a stream holds the app."""
     if held := holder(store, app):
         raise _held(held)
 

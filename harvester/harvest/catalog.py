@@ -44,7 +44,7 @@ def running(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
 
 
 def heartbeat(store: Store, keys: CollectionKeys) -> str:
-    """How a stream is, in one word; empty where none runs. STALE where it gives no sign of itself."""
+    """How a stream is, in one word; empty if none runs. STALE where it gives no sign of itself."""
     try:
         return told(store, store.read(keys.lock))
     except NotFound:

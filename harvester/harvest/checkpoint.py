@@ -87,7 +87,7 @@ class Parts:
             return Piece(key, there.version, len(there.data))
 
     def pieces(self, name: str) -> list[Piece]:
-        """What of the file is in the store, from its beginning on; empty where another stored of it."""
+        """What of the file is in the store, from its beginning on; empty if another stored of it."""
         found = self._pieces.get(name, [])
         return list(found) if sum(piece.size for piece in found) == self._copied.get(name, 0) else []
 

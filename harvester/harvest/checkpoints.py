@@ -12,7 +12,7 @@ def _nothing() -> None:
 class Checkpoints:
     """`taken` is asked what to call once the checkpoint that is made of this moment is in the store.
 
-    While somebody `waits` for one, it is not put off though nothing else is new.
+    While a caller `waits` for one, it is not put off, even if nothing else is new.
     """
 
     def __init__(self) -> None:

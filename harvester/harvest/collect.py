@@ -65,7 +65,7 @@ def _write_the_rest(context: Context, source: SourceThread, storing: Storing) ->
 
 
 def _added(item: Item, storing: Storing) -> bool:
-    """Write an item; False where it is the end."""
+    """Write an item; False if it is the end."""
     if item.batch is None:
         return False
     storing.add(item.batch)

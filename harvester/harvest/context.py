@@ -32,7 +32,7 @@ class Context:
     note_heard: Callable[[str, str], None] = lambda heard, last_id: None  # noqa: ARG005
     # Hears of all that a source hands over.
     note_batch: Callable[[Batch], None] = lambda batch: None  # noqa: ARG005
-    # Takes the app whose one stream this harvest is to be; raises where another's stream holds it.
+    # Takes the app whose one stream this harvest is to be; raises if another's stream holds it.
     hold_app: Callable[[str], None] = lambda app: None  # noqa: ARG005
     # Why the app is another's by now, which ends this harvest.
     app_lost: Callable[[], HarvesterError | None] = lambda: None

@@ -22,7 +22,7 @@ _EVERY_WHERE_FREE = 1.0
 
 
 def ask(store: Store, keys: CollectionKeys) -> str:
-    """Ask the running harvest to stop; the version of stop.json, empty where it was there already."""
+    """Ask the running harvest to stop; the version of stop.json, empty if it was there already."""
     version = ""
     with suppress(Conflict):
         version = store.create(keys.stop, b"{}\n")

@@ -201,7 +201,7 @@ class Harvest:
         return require_valid(tree, self._where, collection_id=self.keys.id, of_repairs=self._of_repairs)
 
     def _require_collection(self) -> None:
-        """Raise where there is no valid collection, before anything is written."""
+        """Raise if there is no valid collection, before anything is written."""
         stored = history.read(self.store, self.keys)
         tree = parsed(
             stored.data,

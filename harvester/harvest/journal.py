@@ -62,7 +62,7 @@ class State:
 
     @classmethod
     def from_tree(cls, tree: object) -> "State":
-        """The reverse of `to_tree`; TypeError where it is none."""
+        """The reverse of `to_tree`; TypeError if it is not one."""
         if not isinstance(tree, dict):
             raise TypeError("no state of a harvest")
         # A field that a later version added is passed over, so that an older one can finish its harvest.
@@ -75,7 +75,7 @@ class State:
         return cls(**fields)._checked()
 
     def _checked(self) -> "State":
-        """Of the right types, whatever somebody did to the file that it was read from."""
+        """Of the right types, even if the file was edited."""
         if wrong := self._of_wrong_types() or self._missing_of_segment():
             raise TypeError(f"no state of a harvest: {', '.join(wrong)}")
         if not all(isinstance(event, dict) for event in (*self.gaps, *self.repairs)):
@@ -192,7 +192,7 @@ def was_begun(folder: Path) -> bool:
 
 
 def journaled(folder: Path) -> State | None:
-    """The state up to the last line whose files are all there; None where no journal can be read."""
+    """The state up to the last line whose files are all there; None if no journal can be read."""
     for path in reversed(_journals(folder)):
         entries = _whole_lines(path)
         first = next(entries, None)

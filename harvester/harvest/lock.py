@@ -97,7 +97,7 @@ class Lock:
                 else:
                     self._version = self._store.replace(self._key, self._bytes(), version=before.version)
             except Conflict:
-                # It is there; or somebody came or went at this very moment.
+                # It is there; or another harvest came or went at this very moment.
                 before = self._free()
                 continue
             self._proved(sent)
@@ -109,7 +109,7 @@ class Lock:
         raise locked(self._key, {}, None)
 
     def _free(self) -> Stored | None:
-        """The lock that may be taken over; None where there is none. Raises if it is held."""
+        """The lock that may be taken over; None if there is none. Raises if it is held."""
         self.late_after = None
         current = stored_at(self._store, self._key)
         if current is None or content(current).get("owner") == self.owner:

@@ -14,7 +14,7 @@ from harvester.store import Store, Stored, stored_at
 
 TTL = 60.0
 STOP_REASON = "a stop was requested"
-# How often who asks for a stop may find the lock renewed between a look and a write.
+# How often a stop request may find the lock renewed between its read and its write.
 _TRIES = 10
 
 
@@ -24,7 +24,7 @@ def content(lock: Stored) -> LockContent:
 
 
 def written_at(lock: Stored) -> datetime:
-    """When its owner last wrote it, by the store's clock: who asks for a stop makes it no younger."""
+    """When its owner last wrote it, by the store's clock: a stop request does not renew it."""
     with suppress(TypeError, ValueError):
         return min(lock.modified, moment(content(lock).get("last_renewed", "")))
     return lock.modified
@@ -43,7 +43,7 @@ def ttl_of(lock: Stored) -> float:
 
 
 def holder(store: Store, key: str) -> LockContent | None:
-    """What the lock of a harvest that lives says; None where there is none, or its owner is dead."""
+    """What the lock of a harvest that lives says; None if there is none, or its owner is dead."""
     lock = _live(store, key)
     return (content(lock) or {"owner": "unknown"}) if lock else None
 
@@ -57,7 +57,7 @@ def tell_of_change(store: Store, key: str) -> float:
     """Write into the lock of a harvest that lives that its collection was changed, after it was.
 
     The owner hears it when it renews the lock, and reads the collection after that. The seconds for which
-    the lock lives, within which it is renewed; 0 if there is no such harvest.
+    the lock lives, within which it is renewed; 0 if no such harvest runs.
     """
     return _add(store, key, "collection_changed")
 

@@ -41,6 +41,6 @@ def text(files: Iterable[Finished], algorithm: str) -> str:
 
 
 def parsed(data: str) -> dict[str, str]:
-    """Name to digest, from the text of a manifest; ValueError where it is none."""
+    """Name to digest, from the text of a manifest; ValueError if it is not one."""
     lines = (line.split("  ", 1) for line in data.splitlines() if line.strip())
     return {name: digest for digest, name in lines}

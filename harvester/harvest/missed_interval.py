@@ -78,7 +78,7 @@ def left_missed(network: Network, outcome: Outcome, state: State, earlier: Misse
 
 
 def last(store: Store, keys: CollectionKeys) -> Tree:
-    """last_harvest.json; empty where no harvest has ended yet."""
+    """last_harvest.json; empty if no harvest has ended yet."""
     try:
         return document(store, keys.last_harvest)
     except NotFound:

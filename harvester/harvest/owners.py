@@ -25,7 +25,7 @@ def this_process() -> LockContent:
 
 
 def is_dead(held: Mapping[str, Any]) -> bool:
-    """Whether the process ran on this machine and is certain to be gone; False where that is not known."""
+    """Whether the process ran on this machine and is certain to be gone; False if that is not known."""
     number = held.get("process")
     if not isinstance(number, int) or number <= 0 or not held.get("process_started"):
         return False
@@ -43,14 +43,14 @@ def is_dead(held: Mapping[str, Any]) -> bool:
 
 
 def _machine() -> str:
-    """This start of this machine, and the space in which process numbers count; empty where not known."""
+    """This start of this machine, and the space in which process numbers count; empty if not known."""
     with suppress(OSError):
         return f"{_BOOT.read_text().strip()} {_NUMBERS.readlink()}"
     return ""
 
 
 def _status(number: int) -> list[str]:
-    """What the system tells of a process; empty where it does not."""
+    """What the system tells of a process; empty if it does not."""
     with suppress(OSError, IndexError):
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     return []

@@ -25,7 +25,7 @@ _SYNC_SECONDS = 1.0
 # passed. harvest.json is written as rarely where requests are billed, as checkpoint.json says the same.
 IDLE_CHECKPOINTS = 10
 _NOTHING = Batch()
-# With so much of a file not stored yet, it is not waited for the checkpoint, where no byte is sent again.
+# More of a file than this is stored before the next checkpoint, if no byte is sent again for it.
 _SENT_AHEAD = 16 << 20
 # Records that come more slowly than this, in bytes a second, are compressed thoroughly, for 3 % of a core at
 # most; judged at this interval, in seconds.
@@ -193,7 +193,7 @@ class Storing:
             self._work.stored(name)
 
     def _checkpoint(self) -> None:
-        """Queue what is known now as the point from which a successor goes on; one at a time."""
+        """Queue what is known now as the point from which a successor continues; one at a time."""
         self._checkpointed_at = self._clock.elapsed()
         if self._checkpointing.is_set():
             return

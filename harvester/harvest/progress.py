@@ -91,7 +91,7 @@ class Progress:
     """The summary of one harvest. Any thread may change or read it: each change is seen whole or not at all.
 
     `task` is what the task on AWS is given; empty on any other machine. `rule_counts` are how many posts the
-    rules of a stream matched; empty where that is not counted.
+    rules of a stream matched; empty if that is not counted.
     """
 
     def __init__(

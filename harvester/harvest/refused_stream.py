@@ -50,7 +50,7 @@ class Holding:
     ) -> None:
         """Run `source` again after each refusal that is waited for; raises what ends it for good.
 
-        `missed` is what the source shall tell as a gap with its first record.
+        `missed` is the gap that the source reports with its first record.
         """
         pause = FIRST_PAUSE
         while True:
@@ -111,7 +111,7 @@ def reason(error: HarvesterError) -> str:
 
 
 def gap_of(missed: MissedInterval | None) -> dict[str, Any]:
-    """What a `Job` says of the gap that its source shall tell."""
+    """The part of a `Job` about the gap that its source reports."""
     if missed is None:
         return {}
     return {

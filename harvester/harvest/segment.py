@@ -63,7 +63,7 @@ class Finished:
 
     @classmethod
     def from_tree(cls, tree: FinishedFile) -> "Finished":
-        """The reverse of `to_tree`; TypeError if it is none."""
+        """The reverse of `to_tree`; TypeError if it is not one."""
         fields: Any = dict(with_side(tree))
         if side := fields.pop("side", None):
             fields["side"] = cls.from_tree(side)
@@ -182,7 +182,7 @@ def _part_from_others(path: Path) -> None:
 
 
 def _content_checksum(file: Any, size: int) -> tuple[int, int]:
-    """Of what the first `size` bytes hold; raises where they are damaged, or end within a block."""
+    """Of what the first `size` bytes hold; raises if they are damaged, or end within a block."""
     gunzip = isal_zlib.decompressobj(_GZIP)
     checksum = length = 0
     left = size
@@ -207,7 +207,7 @@ def _damaged(name: str, size: int) -> HarvesterError:
 
 
 def finished(path: Path, *, posts: int = 0) -> Finished:
-    """The hashes of a file that is as it shall stay."""
+    """The hashes of a file that no longer changes."""
     sha1, sha256, size = hashlib.sha1(usedforsecurity=False), hashlib.sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

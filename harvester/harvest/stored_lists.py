@@ -65,7 +65,7 @@ class StoredLists:
             return self._ends[harvest].get((user, direction))
 
     def lines(self, harvest: str) -> bytes:
-        """Its lists.jsonl; empty where no list ended in it."""
+        """Its lists.jsonl; empty if no list ended in it."""
         try:
             return self._store.read(self._here(harvest).lists).data
         except NotFound:

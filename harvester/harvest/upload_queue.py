@@ -77,7 +77,7 @@ class Uploads:
         self.check()
 
     def abandon(self) -> None:
-        """Leave out all steps but the one under way, and wait for that one; nothing where it is closed."""
+        """Leave out all steps but the one under way, and wait for that one; nothing if it is closed."""
         if not self._worker.is_alive():
             return
         if self._failure is None:

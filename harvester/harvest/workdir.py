@@ -185,7 +185,7 @@ class Work:
         self.path(name).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the folder as it is."""
+        """Close the folder as it is."""
         for growing in filter(None, (self._segment, self._side_file)):
             growing.abandon()
         self._journal.close()
@@ -214,7 +214,7 @@ class Work:
 
 
 def require_no_link(root: Path) -> None:
-    """What somebody else put there would lead records, and what is cleaned up, to another place."""
+    """A link of another user would lead records, and what is cleaned up, to another place."""
     for folder in (root, root.parent):
         if folder.is_symlink():
             raise HarvesterError(
@@ -260,7 +260,7 @@ def _has_records(folder: Path) -> bool:
 
 
 def _owned(folder: Path) -> BinaryIO | None:
-    """The mark of a living owner, held until its process ends; None where another holds it."""
+    """The mark of a living owner, held until its process ends; None if another holds it."""
     mark = (folder / _OWNED).open("ab")
     try:
         fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)

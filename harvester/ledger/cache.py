@@ -60,7 +60,7 @@ def one_writer(cache: Cache) -> Iterator[None]:
         raise in_words(error, cache.folder, hint="The setting `cache` names another folder.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # For a person who looks into the folder.
+        # For people who look into the folder.
         (cache.folder / "store").write_text(f"{cache.store}\n", encoding="utf-8", errors="backslashreplace")
         yield
     except BlockingIOError as error:

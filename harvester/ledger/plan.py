@@ -34,7 +34,7 @@ class NewHarvest:
 
 @dataclass
 class Plan:
-    """What is to be read of one collection; with `again`, all of it, as a file changed or is gone."""
+    """What to read of one collection; with `again`, all of it, as a file changed or is gone."""
 
     collection: str
     description: bytes = b""
@@ -131,7 +131,7 @@ def _version(harvest: HarvestFolder, damaged: Collection[str]) -> str:
 
 
 def _digest(harvest: HarvestFolder, wanted: Collection[str]) -> str:
-    """Of the versions of these files; empty where it has none of them."""
+    """Of the versions of these files; empty if it has none of them."""
     found = "".join(f"{entry.key} {entry.version}\n" for entry in harvest.entries if entry.key in wanted)
     return hashlib.sha256(found.encode()).hexdigest()[:16] if found else ""
 

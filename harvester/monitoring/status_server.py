@@ -38,7 +38,7 @@ def status_app(
     token: str,
     sinks: Callable[[], Sequence[Tree]] = tuple,
 ) -> Flask:
-    """The WSGI application. Without a `token`, which only loopback may do without, everybody is answered.
+    """The WSGI application. Without a `token`, which is allowed on loopback only, it answers every caller.
 
     `sinks` says how the collection's sinks are doing.
     """

@@ -136,7 +136,7 @@ class Network:
         return one_post_a_line(block, ids=ids)
 
     def attribution(self, collections: Sequence[Tree], events: Iterable[Tree]) -> "Attributor | None":
-        """Says which rules of a collection its records matched; None where the network has none to tell of.
+        """Says which rules of a collection its records matched; None if the network has none to tell of.
 
         `collections` are its versions that count, the last one most, and `events` those of its harvests.
         """
@@ -171,12 +171,12 @@ class Network:
     def missed(self, heard: Heard) -> MissedInterval | None:
         """What may be missing of a stream whose harvest ended there.
 
-        None where nothing is, as the next harvest has it replayed from a position that the patch keeps.
+        None if nothing is, as the next harvest has it replayed from a position that the patch keeps.
         """
         return MissedInterval.of(heard)
 
     def why_impossible(self, gap: Mapping[str, Any]) -> str:
-        """Why an event of a gap cannot be true; empty where nothing speaks against it."""
+        """Why an event of a gap cannot be true; empty if nothing speaks against it."""
         return impossible(gap, self.published, delivery=self.delivery)
 
     def searches(self, rules: Sequence["LiveRule"], *, archive: bool) -> "Searches":
@@ -186,7 +186,7 @@ class Network:
         )
 
     def search_reach(self, *, archive: bool) -> timedelta | None:
-        """How far back a search goes; None where it has no limit."""
+        """How far back a search goes; None if it has no limit."""
         return None
 
     def counted(
@@ -209,7 +209,7 @@ class Network:
 
     @property
     def prices(self) -> Prices | None:
-        """What it charges; None where it is free."""
+        """What it charges; None if it is free."""
         return None
 
     def holds_keys(self, tree: Mapping[str, Any]) -> bool:
@@ -217,7 +217,7 @@ class Network:
         return False
 
     def keys(self, tree: Mapping[str, Any], settings: Settings) -> Keys:
-        """The keys that a harvest of the collection uses; raises where it needs some and there are none."""
+        """The keys that a harvest of the collection uses; raises if it needs some and there are none."""
         return Keys()
 
     def require_keys(self, tree: Mapping[str, Any], settings: Settings) -> None:
@@ -228,7 +228,7 @@ class Network:
         raise NotImplementedError
 
     def reach(self, settings: Settings) -> datetime | None:
-        """The time by the network's clock, if it tells it; raises where the network cannot be reached."""
+        """The time by the network's clock, if it tells it; raises if the network cannot be reached."""
         return None
 
     def keys_refused(self, error: HarvesterError) -> bool:
@@ -236,7 +236,7 @@ class Network:
         return False
 
     def require_accepted(self, client: Any) -> None:
-        """Raise where the network refuses the keys of its `client` for good; an outage is no refusal."""
+        """Raise if the network refuses the keys of its `client` for good; an outage is no refusal."""
 
     def estimates(self, tree: Collection) -> Iterator[Check]:
         """What the first harvest of a valid collection may bring and cost, without a request."""
@@ -255,7 +255,7 @@ class Network:
         yield Check("network", True, f"{self.title} has nothing to check.")
 
     def ask_terms(self, tree: Collection) -> str:
-        """What `ask` costs, in words, to be agreed to; empty where that is next to nothing."""
+        """What `ask` costs, in words, to be agreed to; empty if that is next to nothing."""
         return ""
 
     def volume_terms(self, tree: Collection) -> str:
@@ -273,7 +273,7 @@ class Network:
         yield from ()
 
     def name_in(self, text: str) -> str:
-        """The name of an account that a person's text means, without @; empty where it can be none."""
+        """The name of an account that a person's text means, without @; empty if it can be none."""
         return plain(text).lstrip("@ ")
 
     def look_up(self, client: Any, named: Sequence[str], *, by_id: bool = False) -> Iterator[Account]:

@@ -196,7 +196,7 @@ class Billing:
             self._settled.notify_all()
 
     def require_left(self, most: float) -> None:
-        """Raise BudgetReached unless so much may still be spent: of a stream, which costs as it comes."""
+        """Raise BudgetReached unless this may still be spent; a stream costs as it arrives."""
         with self._lock:
             if not self._allows(most):
                 raise self._reached(most)

@@ -29,7 +29,7 @@ class Edits(Protocol):
         ...
 
     def read(self) -> Edit:
-        """The collection as it is now, from the store; raises where that or the collection is unusable."""
+        """The collection as it is now, from the store; raises if that or the collection is unusable."""
         ...
 
     def taken_over(self, edit: Edit) -> None:
@@ -37,7 +37,7 @@ class Edits(Protocol):
         ...
 
     def not_yet(self, why: str) -> None:
-        """The stream goes on as before: why the changed collection is not in use."""
+        """The stream continues as before; says why the changed collection is not in use."""
         ...
 
 

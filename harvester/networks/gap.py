@@ -88,7 +88,7 @@ Published = Callable[[str | None], datetime | None]
 
 
 def impossible(event: Mapping[str, Any], published: Published, *, delivery: timedelta) -> str:
-    """Why an event of a gap cannot be true; empty where nothing speaks against it.
+    """Why an event of a gap cannot be true; empty if nothing speaks against it.
 
     `delivery` is how much later a post may come than one that was published after it.
     """

@@ -11,7 +11,7 @@ class Keys:
 
     @property
     def app(self) -> str:
-        """What tells the app that they are of from all others, and no secret; empty where that is unknown."""
+        """What tells the app that they are of from all others, and no secret; empty if that is unknown."""
         return ""
 
     @property

@@ -30,7 +30,7 @@ class Lists(Protocol):
     """What a network knows of its lists of followers."""
 
     def profiles(self, line: bytes) -> Sequence[Profile]:
-        """The accounts of one stored line, in its order; raises BrokenLine where it is no such page."""
+        """The accounts of one stored line, in order; raises BrokenLine if it is not a page of accounts."""
         ...
 
     def cost(self, direction: str, accounts: int, *, own: bool = False) -> float:

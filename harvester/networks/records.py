@@ -62,7 +62,7 @@ def only_post(line: bytes) -> list[Post]:
 
 
 def object_of(line: bytes, number: int) -> dict[str, Any]:
-    """The JSON object in a line; raises BrokenLine where there is none."""
+    """The JSON object in a line; raises BrokenLine if there is none."""
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:

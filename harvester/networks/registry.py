@@ -21,7 +21,7 @@ def name_of(tree: Mapping[str, Any]) -> str:
 
 
 def network_of(tree: Mapping[str, Any]) -> Network:
-    """The network of a collection; raises where no package here offers it."""
+    """The network of a collection; raises if no package here offers it."""
     return _named(name_of(tree))
 
 

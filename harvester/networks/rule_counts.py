@@ -10,7 +10,7 @@ from harvester.clock import Clock
 from harvester.documents import Tree
 
 _MINUTE = 60.0
-# How many rules are told of; an account may have 25,000.
+# How many rules are listed; an account may have 25,000.
 _TOLD = 50
 
 
@@ -101,7 +101,7 @@ class RuleCounts:
             self._waiting.update(matched)
 
     def told(self) -> Tree:
-        """The figures of all posts and of the rules with most of them; empty where nothing was counted."""
+        """The figures of all posts and of the rules with most of them; empty if nothing was counted."""
         now = self._clock.elapsed()
         with self._lock:
             self._count_waiting()

@@ -151,5 +151,5 @@ class Surroundings:
     replay: bool = False
 
 
-# What a module of sinks has under the name `opened`; raises a HarvesterError where it cannot be used at all.
+# What a module of sinks has under the name `opened`; raises a HarvesterError if it cannot be used at all.
 Open = Callable[[Asked, Surroundings], Sink]

@@ -59,7 +59,7 @@ class Enrichment:
 
 
 def _told(post: Post, matched: Sequence[Entry]) -> bytes:
-    """The JSON list of rules of this post in a side file; empty where it has none there."""
+    """The JSON list of rules of this post in a side file; empty if it has none there."""
     found = [rules for each in matched if each.id == post.id and (rules := bytes(each.rules))[:1] == b"["]
     if len(found) < 2:
         return found[0] if found else b""

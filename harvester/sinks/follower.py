@@ -28,7 +28,7 @@ _BEHIND, _CAUGHT_UP = "behind", "caught up"
 
 @dataclass
 class Follower:
-    """One run of one sink. `state` is None where no position is kept; `tell` hears how it is doing.
+    """One run of one sink. `state` is None if no position is kept; `tell` hears how it is doing.
 
     From a request to `finish` on it delivers what is stored by then, and ends.
     """
@@ -93,7 +93,7 @@ class Follower:
     def _deliver(
         self, messages: Sequence[Message], dead: Sequence[DeadLetter]
     ) -> Sequence[DeadLetter] | None:
-        """The stored dead letters once all others are acknowledged; None where a stop came first."""
+        """The stored dead letters once all others are acknowledged; None if a stop came first."""
         refused: Sequence[DeadLetter] | None = None
         while not self.stop.requested:
             try:

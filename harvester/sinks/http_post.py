@@ -96,7 +96,7 @@ class Address:
         return made
 
     def _proxy(self) -> tuple[str, int] | None:
-        """The host and port of the proxy for https; None where there is none for this address."""
+        """The host and port of the proxy for https; None if there is none for this address."""
         proxy = urllib.request.getproxies().get("https", "")
         if not proxy or urllib.request.proxy_bypass(self._host):
             return None

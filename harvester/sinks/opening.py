@@ -18,7 +18,7 @@ def asked_of(tree: Mapping[str, object], collection_id: str) -> list[Asked]:
 
 
 def named(asked: list[Asked], name: str, collection_id: str) -> Asked:
-    """The sink of this name; raises where the collection has none."""
+    """The sink of this name; raises if the collection has none."""
     names = [each.name for each in asked]
     if name in names:
         return asked[names.index(name)]

@@ -76,7 +76,7 @@ class SinkState:
         self._has_news = False
 
     def acquire(self) -> None:
-        """Become the owner, and know the figures; raises where another is."""
+        """Become the owner, and know the figures; raises if another is."""
         self._head = {"sink": self._asked.name, "type": self._asked.type, "owner": self._owner}
         self._head |= {"acquired": timestamp(self._store.now()), "ttl": _TTL, **owners.this_process()}
         self._head |= {"software": f"twarc-cloud {__version__}", "renewed": 0}

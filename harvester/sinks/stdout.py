@@ -1,4 +1,4 @@
-"""Standard output: one post a line, for `jq` and other programs; gaps are told in the log."""
+"""Standard output: one post a line, for `jq` and other programs; gaps are logged."""
 
 import logging
 import os

@@ -22,7 +22,7 @@ from harvester.store.disk import make_folder
 log = logging.getLogger("twarc-cloud")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-# One that lived for so long was well, so that the next pause is the first again.
+# A sink that ran for this long was healthy: its next pause is the first again.
 _WELL_AFTER = 60.0
 # A sink says at least every minute that it lives.
 _HANGS_AFTER = 300.0

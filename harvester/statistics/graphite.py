@@ -37,7 +37,7 @@ def part(text: str) -> str:
 
 
 def parsed(line: str) -> Sample:
-    """A line of a file, as Twittomatic wrote them; ValueError if it is none."""
+    """A line of a file, as Twittomatic wrote them; ValueError if it is not one."""
     name, value, at = line.split()
     number, seconds = float(value), float(at)
     if not (math.isfinite(number) and math.isfinite(seconds) and seconds >= 0):

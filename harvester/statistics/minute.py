@@ -30,7 +30,7 @@ class Minute:
 
     @classmethod
     def of_line(cls, harvest: str, line: Mapping[str, Any]) -> "Minute":
-        """Of a line of stats.jsonl; ValueError if it is none."""
+        """Of a line of stats.jsonl; ValueError if it is not one."""
         at = line.get("at")
         if not isinstance(at, str):
             raise ValueError("it has no time")

@@ -123,7 +123,7 @@ class Store(Protocol):
         ...
 
     def probe(self) -> bool:
-        """Try now whether two writers are kept apart here, and raise where they are not.
+        """Try now whether two writers are kept apart here, and raise if they are not.
 
         Whether conditions on removals count, too.
         """
@@ -131,7 +131,7 @@ class Store(Protocol):
 
 
 def stored_at(store: Store, key: str) -> Stored | None:
-    """The object under a key; None where there is none."""
+    """The object under a key; None if there is none."""
     try:
         return store.read(key)
     except NotFound:

@@ -40,7 +40,7 @@ def _has_history(place: _Place, keys: CollectionKeys) -> bool:
 
 
 def _near(place: _Place, keys: CollectionKeys) -> str:
-    """A collection whose id is much like this one; empty where there is none, or none can be seen."""
+    """A collection whose id is much like this one; empty if there is none, or none can be seen."""
     with suppress(HarvesterError):
         others = [name for name in place.folders(ROOT) if name != keys.id]
         typed, by_name = keys.id.lower(), {name.lower(): name for name in others}

@@ -22,7 +22,7 @@ class Head:
 
 
 def head_of(answer: Mapping[str, Any]) -> Head | None:
-    """From the answer to a GET or HEAD; None where it tells no version or no date."""
+    """From the answer to a GET or HEAD; None if it tells no version or no date."""
     version, modified = answer.get("ETag"), answer.get("LastModified")
     if not version or not isinstance(modified, datetime):
         return None

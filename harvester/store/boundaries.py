@@ -72,7 +72,7 @@ def collection_around(folder: Path) -> Path | None:
 
 
 def relation(folder: Path, other: Path) -> str:
-    """`is`, `holds` or `lies in`, links followed; empty where the two have nothing in common."""
+    """`is`, `holds` or `lies in`, links followed; empty if the two have nothing in common."""
     folder, other = real(folder), real(other)
     if folder == other:
         return "is"

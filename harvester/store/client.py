@@ -34,7 +34,7 @@ class Client(Protocol):
 
     @property
     def keys(self) -> Callable[[], Keys | None]:
-        """The keys at the moment; None where there are none."""
+        """The keys at the moment; None if there are none."""
         ...
 
     def __call__(self, operation: str, **parameters: Any) -> Mapping[str, Any]: ...

@@ -93,7 +93,7 @@ def sync(path: Path) -> None:
 def make_folder(folder: Path) -> None:
     """Make the folder and those above it; each is durable once the one above it is synced.
 
-    FileNotFoundError where another removes them meanwhile; NotADirectoryError where a file is in the way.
+    FileNotFoundError if another removes them meanwhile; NotADirectoryError if a file is in the way.
     """
     missing = []
     while not folder.is_dir():

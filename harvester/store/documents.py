@@ -6,7 +6,7 @@ from harvester.store import Store
 
 
 def document(store: Store, key: str, *members: str) -> Tree:
-    """The object under this key, which has these members; NotFound where there is none."""
+    """The object under this key, which has these members; NotFound if there is none."""
     data = store.read(key).data
     try:
         return checked(data, key, *members)

@@ -230,7 +230,7 @@ class FolderStore:
             except FileExistsError:
                 raise Conflict(f"{key} already exists in {self.name}.") from None
             except FileNotFoundError:
-                # Somebody removed the last file, and with it the folder, at this very moment.
+                # Another process removed the last file, and with it the folder, at this very moment.
                 continue
             version = _version(scratch.stat())
             with suppress(FileNotFoundError):

@@ -68,7 +68,7 @@ class BucketObjects:
         return self._again(whole)
 
     def head(self, key: str) -> Head | None:
-        """None where it is not there."""
+        """None if it is not there."""
         with suppress(NotFound):
             return self._head_of(key, self._reading(key, "head_object", Key=key))
         # An answer to HEAD has no body, so that anything on the way may have said 404 to it.
@@ -84,9 +84,9 @@ class BucketObjects:
         return self.put(key, data, sha256=digest, write=uuid.uuid4().hex, **condition)
 
     def put(self, key: str, body: bytes | BinaryIO, *, sha256: str, write: str, **condition: str) -> str:
-        """The new version, empty where the answer does not tell it; Conflict where the condition fails.
+        """The new version, empty if the answer does not tell it; Conflict if the condition fails.
 
-        `write` tells this write from all others, to who looks at the object.
+        `write` is the name of this write, so that readers of the object can tell it from others.
         """
         how: dict[str, Any] = {
             "ChecksumSHA256": base64.b64encode(bytes.fromhex(sha256)).decode(),
@@ -108,7 +108,7 @@ class BucketObjects:
             raise self._away(key, error) from error
 
     def delete(self, key: str, **condition: str) -> bool:
-        """Whether the answer proves that it is gone; Conflict where the condition may have failed."""
+        """Whether the answer proves that it is gone; Conflict if the condition may have failed."""
         try:
             answer = self._alone(lambda: self._ask(key, "delete_object", Key=key, **condition))
         except Refusal as error:
@@ -133,7 +133,7 @@ class BucketObjects:
             token = following
 
     def ask_for_date(self) -> None:
-        """Any answer will do, that of a refusal too; raises where none comes that has a date."""
+        """Any answer will do, that of a refusal too; raises if none comes that has a date."""
         try:
             with self.translated("the store's clock"):
                 self._ask("the store's clock", "head_bucket")
@@ -157,7 +157,7 @@ class BucketObjects:
         self.heard = (now, self._clock.elapsed())
 
     def now(self) -> datetime | None:
-        """The server's clock, from its last answer; None where it told no date."""
+        """The server's clock, from its last answer; None if it told no date."""
         if self.heard is None:
             return None
         date, heard = self.heard
@@ -190,7 +190,7 @@ class BucketObjects:
         return head
 
     def _ask(self, key: str, operation: str, **parameters: Any) -> Any:
-        """Raises Refusal where S3 refuses, and in the words of a store where there is no answer of S3."""
+        """Raises Refusal if S3 refuses, and in the words of a store where there is no answer of S3."""
         with self._slow.watched(key), self.arriving(key):
             try:
                 answer = self.client(operation, **parameters)

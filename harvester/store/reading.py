@@ -212,7 +212,7 @@ def _pieces(bucket: "Bucket", key: str) -> Iterator[memoryview]:
 
 
 def _opened(store: "S3Store") -> "Bucket | None":
-    """The bucket for obstore; None where it is not installed, or cannot be told where it is."""
+    """The bucket for obstore; None if obstore is not installed, or cannot find the bucket."""
     endpoint, region = store.address()
     try:
         from obstore.store import S3Store as Bucket

@@ -22,7 +22,7 @@ class Garbled(StoreAway):
 
 
 class NoBucket(StoreAway):
-    """There is no such bucket, or there is none any more."""
+    """The bucket does not exist, or no longer."""
 
     lasting = True
 
@@ -47,7 +47,7 @@ def _permission(error: Refusal | Unanswered) -> str:
 def in_words(
     name: str, key: str, error: Refusal | Unanswered, *, ask: Callable[[], Refusal | None]
 ) -> HarvesterError:
-    """StoreAway where the same request may succeed later, else another HarvesterError.
+    """StoreAway if the same request may succeed later, else another HarvesterError.
 
     `ask` asks the store for the reason where the answer to a HEAD has told none.
     """

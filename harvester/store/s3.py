@@ -164,12 +164,12 @@ class S3Store:
         return self._objects.now() or self._dated_by_an_object()
 
     def address(self) -> tuple[str, str]:
-        """Where another client finds this bucket: endpoint, empty where it is AWS's own, and region."""
+        """Where another client finds this bucket: endpoint, empty if it is AWS's own, and region."""
         endpoint = self._objects.client.endpoint
         return "" if endpoint.endswith(".amazonaws.com") else endpoint, self._objects.region()
 
     def keys(self) -> Keys | None:
-        """For another client, as they are at the moment; None where there are none."""
+        """For another client, as they are at the moment; None if there are none."""
         return self._objects.client.keys()
 
     def require(self) -> None:
@@ -235,7 +235,7 @@ class S3Store:
             yield piece
 
     def _is_there(self, key: str, version: str | None) -> bool:
-        """Whether the object is there; Conflict where it is in another version than a given one."""
+        """Whether the object is there; Conflict if it is in another version than a given one."""
         head = self._objects.head(key)
         if head is not None and version is not None and head.version != version:
             raise Conflict(f"{key} was changed in {self.name}.")

@@ -61,7 +61,7 @@ _MOVED = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationC
 
 
 class S3Requests:
-    """Of one bucket. `keys` are asked for before each request; None where there are none."""
+    """Of one bucket. `keys` are asked for before each request; None if there are none."""
 
     def __init__(
         self, bucket: str, access: Access, keys: Callable[[], Keys | None], *, limits: Limits, clock: Clock

@@ -22,7 +22,7 @@ WITH_USERS = tuple(name for name, kind in KINDS.items() if kind.has_users)
 
 
 def kind_of(tree: Mapping[str, Any]) -> Kind | None:
-    """The kind of a collection; None where there is none of this name."""
+    """The kind of a collection; None if there is none of this name."""
     name = tree.get("type")
     return ALL.get(name) if isinstance(name, str) else None
 

@@ -7,7 +7,7 @@ from harvester.collection.kinds.names import FILTER
 from harvester.documents import Tree
 from harvester.text import counted
 
-# Where a network that replays its stream goes on.
+# Where a network that replays its stream continues.
 _LEARNED = ("position",)
 
 

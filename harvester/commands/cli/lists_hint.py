@@ -11,7 +11,7 @@ from harvester.errors import Exit, HarvesterError, NotFound
 
 
 def require_posts(collection_id: str, tree: Mapping[str, Any]) -> None:
-    """Raise where a collection has lists in place of posts."""
+    """Raise if a collection has lists in place of posts."""
     if is_crawl(tree):
         raise HarvesterError(
             f"{collection_id} has lists of followers and no posts.",

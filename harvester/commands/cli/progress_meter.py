@@ -21,7 +21,7 @@ _EVERY = {BAR: 0.2, TEXT: 10.0, JSON: 1.0}
 
 _INTERRUPTED = "Stopped; no partial files remain. Run again to continue."
 
-# What is to be shown in words, and the numbers in it for programs.
+# What to show in words, and its numbers for programs.
 Show = Callable[..., None]
 
 

@@ -12,7 +12,7 @@ from harvester.text import printable, printable_lines
 class PrintableStream:
     """A text stream of the process, to which what others wrote can do nothing but be read.
 
-    What is to move the cursor goes to its `buffer`, and so does JSON.
+    Codes that move the cursor go to its `buffer`, and so does JSON.
     """
 
     def __init__(self, stream: Any) -> None:

@@ -256,5 +256,5 @@ def collection_ids_argument(command: _F) -> _F:
 
 
 def optional_collection_id_argument(command: _F) -> _F:
-    """The same, and None where it is left out."""
+    """The same, and None if it is left out."""
     return click.argument("collection_id", required=False, shell_complete=_ids)(command)

@@ -115,19 +115,19 @@ def _watch(workspace: Workspace, keys: CollectionKeys, form: str) -> None:
 
 
 def _summary(workspace: Workspace, keys: CollectionKeys) -> HarvestSummary | None:
-    """How far it is, from itself or from the store; None where neither says."""
+    """How far it is, from itself or from the store; None if neither says."""
     from harvester.errors import HarvesterError
     from harvester.harvest import catalog
 
     try:
         return workspace.compute.live(keys.id) or catalog.running(workspace.store, keys)
     except HarvesterError:
-        # The harvest goes on without being watched.
+        # The harvest continues without being watched.
         return None
 
 
 def _end(workspace: Workspace, keys: CollectionKeys) -> bool:
-    """Have the harvest stop, with everything stored; False where the person does not wait for that."""
+    """Have the harvest stop, with everything stored; False if the person does not wait for that."""
     click.echo("Stopping after storing what was collected. Press Ctrl-C again to stop waiting.", err=True)
     try:
         end_harvest(workspace, keys, within=_STOPS_WITHIN)

@@ -31,7 +31,7 @@ def mention(workspace: Workspace) -> None:
 
 
 def migrate(workspace: Workspace, found: "Iterable[Scheduled]", *, dry_run: bool, yes: bool) -> int:
-    """Replace every rule; one that cannot be replaced is named, and the others go on."""
+    """Replace every rule; one that cannot be replaced is reported, and does not stop the others."""
     rules = _rules(workspace)
     old = rules.all() if rules else []
     if not rules or not old:
@@ -72,7 +72,7 @@ def _fate(rule: "OldRule", there: set[str]) -> str:
 
 
 def _rules(workspace: Workspace) -> "OldRules | None":
-    """None where no cluster is set: then nothing of AWS starts harvests."""
+    """None if no cluster is set: then nothing of AWS starts harvests."""
     if not (workspace.bucket and workspace.settings.cluster):
         return None
     from harvester.aws.service import Service

@@ -64,7 +64,7 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
 
 
 def _due_next(schedule: "Schedule", since: datetime) -> str:
-    """The next times of one that comes into force then; raises where there are none."""
+    """The next times of one that comes into force then; raises if there are none."""
     from harvester.compute.schedules.expression import coming
     from harvester.compute.schedules.timezones import to_wall
 

@@ -69,7 +69,7 @@ def _told(workspace: Workspace, keys: CollectionKeys) -> str:
     try:
         lives = tell_of_change(workspace.store, keys.lock)
     except HarvesterError as error:
-        return f"The running stream could not be told; stop and start it. {error}"
+        return f"The running stream was not notified; stop and start it. {error}"
     if not lives:
         return "The stream takes the changes over when it starts next."
     return (

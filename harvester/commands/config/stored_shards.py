@@ -18,7 +18,7 @@ def stored_shard(workspace: Workspace, collection_id: str) -> Tree | None:
 
 
 def store_shard(workspace: Workspace, made: Tree) -> None:
-    """Store a shard, and tell its stream; raises where another collection has its id."""
+    """Store a shard, and tell its stream; raises if another collection has its id."""
     from harvester.collection import history
 
     keys = workspace.keys(made["id"])

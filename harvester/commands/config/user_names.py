@@ -47,7 +47,7 @@ def found_in(
 ) -> tuple[list[str], list[str]]:
     """The ids that ids and names stand for, each once; and what is neither.
 
-    Raises where a name is that of two users.
+    Raises if a name is that of two users.
     """
     by_name: dict[str, list[str]] = {}
     for user_id, user in users.items():

@@ -1,1 +1,1 @@
-"""Commands that show crawls and decide how they go on."""
+"""Commands that show crawls and decide how they continue."""

@@ -90,7 +90,7 @@ def _write(path: Path, ids: Iterator[bytes]) -> int:
 
 
 def _require_folder(path: Path) -> None:
-    """Raise where there is no folder to write to: a slip of the pen would make one."""
+    """Raise if there is no folder to write to: a slip of the pen would make one."""
     if not path.parent.is_dir():
         raise HarvesterError(
             f"There is no folder {path.parent}.", hint="Make it, or change -o.", exit_code=Exit.USAGE

@@ -107,7 +107,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
     if isinstance(value, float) and not isfinite(value):
-        # JSON has no such numbers.
+        # JSON has no infinite numbers.
         return str(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value

@@ -15,7 +15,7 @@ from harvester.compute.task_log import lines_of
 from harvester.errors import HarvesterError
 
 _PAUSE = 2.0
-# So many lines, or a megabyte, come at once.
+# The maximum number of lines of one answer, which ends at a megabyte.
 _MOST_AT_ONCE = 10_000
 _LAST_LINES = 50
 _GONE = "ResourceNotFoundException"
@@ -58,7 +58,7 @@ class Log:
             stop.wait(_PAUSE)
 
     def _last(self, lines: int) -> tuple[list[str], str]:
-        """The last lines, and from where to go on; that is empty while there is no log."""
+        """The last lines, and where to continue, which is empty while there is no log."""
         try:
             answer = self._read(limit=max(1, min(lines, _MOST_AT_ONCE)))
         except Refused as refused:

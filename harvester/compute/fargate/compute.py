@@ -41,7 +41,7 @@ from harvester.text import together
 _PAUSE = 1.0
 # How long a task may take from its end to its exit code.
 _ENDS_WITHIN = 120.0
-# So many times as long as a harvest may take to hear a stop that was asked for in the store are enough.
+# How many times the longest wait of a harvest for a stop request in the store.
 _PATIENCE = 2
 
 OnWait = Callable[[str, str, float], None]
@@ -247,7 +247,7 @@ class FargateCompute:
         service.start(definition, SharedStart(watches) if len(watches) > 1 else watches[0])
 
     def _require_apart(self, collection_ids: Sequence[str]) -> None:
-        """Raise where one of these has a service already that would be left beside the new one."""
+        """Raise if one of these has a service already that would be left beside the new one."""
         for each in collection_ids:
             task = self.task(each)
             if task and list(task.streams or (each,)) != list(collection_ids):

@@ -40,7 +40,7 @@ class Definitions:
         self._settings, self._aws, self._collection = settings, aws, collection
 
     def of(self, collection_id: str, *others: str, since: str = "") -> Definition:
-        """The task of a collection, or of several; raises when there is no such collection, or no such task.
+        """The task of a collection, or of several; raises if a collection or its task does not exist.
 
         A shared task has the size that its first collection asks for, and so must the others.
         """
@@ -73,7 +73,7 @@ class Definitions:
         """Register the task; what a schedule starts of it, as EventBridge Scheduler writes it.
 
         That is always the newest revision.
-        Nothing tries again where Spot has no room, so what shall fall back runs on demand.
+        Nothing tries again where Spot has no room, so a task that may fall back runs on demand.
         """
         definition = self.of(collection_id)
         if definition.capacity.falls_back:

@@ -138,7 +138,7 @@ class EventBridge:
         }
 
     def _scheduled(self, name: str) -> Scheduled | None:
-        """None where it is not of this bucket, or gone since it was listed."""
+        """None if it is not of this bucket, or gone since it was listed."""
         try:
             entry = self._asked("get_schedule", Name=name, GroupName=self._group)
         except Refused as error:
@@ -181,7 +181,7 @@ def schedule_name(bucket: str, collection_id: str) -> str:
 
 
 def collection_named(bucket: str, name: str, description: str) -> str | None:
-    """The id of the collection whose schedule has this name; None where it is none of this bucket."""
+    """The id of the collection whose schedule has this name; None if it is none of this bucket."""
     full = name if len(name) < _LONGEST else description.removeprefix(_DESCRIPTION).replace("/", "_", 1)
     collection_id = full.partition("_")[2]
     if id_problem(collection_id) or schedule_name(bucket, collection_id) != name:

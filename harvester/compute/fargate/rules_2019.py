@@ -29,7 +29,7 @@ class OldRules:
         self._service, self._bucket = service, bucket
 
     def all(self) -> list[OldRule]:
-        """In order. A rule that starts anything but tasks is somebody else's, whatever it is called."""
+        """In order. A rule that starts anything but tasks is not ours, whatever its name."""
         found = [
             OldRule(name, collection_id, entry["ScheduleExpression"], entry["State"] != "DISABLED", targets)
             for page in self._service.pages("list_rules", NamePrefix=f"{self._bucket}_")

@@ -35,7 +35,7 @@ class Port:
         return None
 
     def address(self, task: Mapping[str, Any]) -> str:
-        """The public address of a task, empty where it has none (yet)."""
+        """The public address of a task, empty if it has none (yet)."""
         found = list(_interfaces(task))
         if not found:
             return ""

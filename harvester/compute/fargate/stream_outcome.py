@@ -13,7 +13,7 @@ from harvester.text import together
 
 
 def with_outcome(store: Store, task: Task) -> Task | None:
-    """The task with what is to be said of this stream; None where it has left a task that goes on."""
+    """The task as this stream shows it; None if the stream has left a task that continues."""
     if not task.streams:
         return _with_end(store, task) if (task.kind, task.status) == (SERVICE, RUNNING) else task
     if _has_left(store, task, task.collection_id):

@@ -168,7 +168,7 @@ class FargateService:
             self._clock.wait(self._never, _PAUSE)
 
     def leave(self, keys: CollectionKeys, membership: Membership, *, within: float) -> None:
-        """End one stream of a shared task, which is then started no more; the others and the task go on."""
+        """End one stream of a shared task for good; the others and the task continue."""
         began = self._clock.elapsed()
         quiet = 0.0
         while not membership.has_left(self._store, keys) or (self._is_asked(keys) and quiet < _BEGINS_WITHIN):
@@ -282,4 +282,4 @@ class _Attempt:
 
 
 class _Gone(Exception):
-    """Somebody else has removed the service."""
+    """Another program has removed the service."""

@@ -248,7 +248,7 @@ def register_and_start(ecs: Service, definition: Definition, start: Callable[[st
 
 
 def _retire(ecs: Service, name: str, *, keep: str) -> None:
-    """Nothing starts from an older revision any more; what runs of it goes on.
+    """Nothing starts from an older revision any more; running tasks continue.
 
     A newer one is another command's: were it retired, and that command retired ours, none would be left.
     """

@@ -12,7 +12,7 @@ _TOGETHER = "+"
 
 
 def name_of_task(collection_ids: Sequence[str]) -> str:
-    """How a task is called in tags and logs; raises where that is too long for a tag."""
+    """How a task is called in tags and logs; raises if that is too long for a tag."""
     name = _TOGETHER.join(collection_ids)
     if len(name) > _LONGEST_TAG:
         raise HarvesterError(

@@ -23,7 +23,7 @@ from harvester.compute import (
 from harvester.compute.fargate.task_definition import BUCKET, COLLECTION, tags_of
 from harvester.compute.fargate.task_name import family, shared_by
 
-# So many may be described at once.
+# The maximum number of tasks in one DescribeTasks.
 _TASKS_AT_ONCE, _SERVICES_AT_ONCE = 100, 10
 _SERVICE_GROUP = "service:"
 
@@ -51,7 +51,7 @@ class Cluster:
         return found[0] if found else None
 
     def tasks_of(self, name: str, *, stopped: bool = False) -> list[Found]:
-        """Those that shall run, or with `stopped` those that ended within the last hour, newest first."""
+        """Those that should run, or with `stopped` those that ended within the last hour, newest first."""
         found = self._listed(
             family=family(self.bucket, name), desiredStatus="STOPPED" if stopped else "RUNNING"
         )
@@ -79,7 +79,7 @@ class Cluster:
         return found[0] if found else None
 
     def carrier(self, collection_id: str) -> str:
-        """The name of the newest shared task that carries this collection; empty where none does."""
+        """The name of the newest shared task that carries this collection; empty if none does."""
         names = (name_of(service) for service in self.all_services())
         return next((name for name in names if collection_id in shared_by(name)), "")
 
@@ -119,7 +119,7 @@ class Cluster:
     def status_of(
         self, collection_id: str, name: str, task: Found | None, service: Found | None
     ) -> Task | None:
-        """A collection's task and service as one `Task`; None where there is neither."""
+        """A collection's task and service as one `Task`; None if there is neither."""
         found = self._status_of(collection_id, name, task, service)
         if found is None or not shared_by(name):
             return found
@@ -172,7 +172,7 @@ def gave_up(service: Found) -> bool:
 
 
 def has_no_room(service: Found) -> bool:
-    """Whether ECS said last that it finds no machine for the task; it goes on trying."""
+    """Whether ECS said last that it finds no machine for the task; it keeps trying."""
     return is_for_want_of_room(newest_event(service))
 
 
@@ -182,7 +182,7 @@ def newest_event(service: Found) -> str:
 
 
 def why_none_runs(service: Found, stopped: list[Found]) -> str:
-    """Why a service that shall run has no task: how the last one ended, or what ECS says last."""
+    """Why a service that should run has no task: how the last one ended, or what ECS says last."""
     ended = [task for task in stopped if is_of_a_service(task)]
     if ended and (last := death(ended[0])).detail:
         code = f"exit code {last.exit_code}: " if last.exit_code else ""

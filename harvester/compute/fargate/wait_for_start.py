@@ -51,7 +51,7 @@ class StartWatch:
     def wait(self, task: Callable[[], Found | None]) -> bool:
         """Until the harvest has its folder, or is through; raises when it failed, or is not there in time.
 
-        `task` is None for as long as AWS does not know of one. False where the task runs and the harvest
+        `task` is None for as long as AWS does not know of one. False if the task runs and the harvest
         has not begun after a minute, for what a dead one left may take longer.
         """
         began = self._clock.elapsed()
@@ -131,7 +131,7 @@ class SharedStart:
     watches: Sequence[StartWatch]
 
     def wait(self, task: Callable[[], Found | None]) -> None:
-        """Until each harvests; raises when the task ended, or some have not begun, which go on trying."""
+        """Until each harvests; raises if the task ended, or if some have not begun, which keep trying."""
         late = [watch.collection_id for watch in self.watches if not watch.wait(task)]
         if late:
             verb = "has" if len(late) == 1 else "have"

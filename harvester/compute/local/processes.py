@@ -1,7 +1,7 @@
 """Processes that outlive the terminal, and whether each is still running.
 
 A process holds a lock on a file for as long as it lives; the system ends that with it, however it ends. So no
-process id that was given to somebody else is ever taken for it.
+process id that now belongs to another program is ever taken for it.
 """
 
 import fcntl
@@ -58,7 +58,7 @@ class Slot:
             os.close(lock)
 
     def _take(self, lock: int) -> None:
-        """Lock it, or raise Conflict while a process lives; who only looks is waited for."""
+        """Lock it, or raise Conflict while a process lives; a reader is waited for."""
         folder = os.open(self._folder, os.O_RDONLY)
         try:
             # One taker at a time, so that a lock which no process held is still free after the look.

@@ -52,7 +52,7 @@ class ScheduleFile:
         return found
 
     def _entries(self) -> dict[str, dict[str, Any]]:
-        """What is in the file by collection; empty where there is none."""
+        """What is in the file by collection; empty if there is none."""
         try:
             found = json.loads(self._path.read_bytes())
         except FileNotFoundError:

@@ -48,7 +48,7 @@ class Scheduler:
                 self.say(self.ended(collection_id))
 
     def _resume(self, collection_id: str) -> None:
-        """Start a stream again that somebody wanted, and that ended with this machine."""
+        """Start a stream again that was to run, and that ended with this machine."""
         now = self.clock.elapsed()
         if now - self._resumed.get(collection_id, -_ANEW_AFTER) < _ANEW_AFTER:
             return

@@ -30,7 +30,7 @@ class Count:
 
 @dataclass
 class Asked:
-    """What is to be counted for a coverage, and which classes of posts are in no count."""
+    """What to count for a coverage, and which classes of posts are in no count."""
 
     since: datetime
     until: datetime
@@ -60,7 +60,7 @@ class Day:
 
     @property
     def share(self) -> float | None:
-        """The part of what is counted that is stored; None where nothing is counted."""
+        """The part of what is counted that is stored; None if nothing is counted."""
         return round((self.collected - self.unseen) / self.counted, 4) if self.counted else None
 
     def to_tree(self) -> Tree:
@@ -78,7 +78,7 @@ class Day:
 def asked(
     store: Store, keys: CollectionKeys, network: Network, *, since: datetime, until: datetime, archive: bool
 ) -> Asked:
-    """What is to be counted from one moment to another, but not before the first harvest."""
+    """What to count from one moment to another, but not before the first harvest."""
     harvests = catalog.all_of(store, keys)
     begun = [datetime.fromisoformat(one["harvest_timestamp"]) for one in harvests if one["harvest_timestamp"]]
     since = max([since, min(begun, default=until)])

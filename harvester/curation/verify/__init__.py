@@ -266,7 +266,7 @@ class _Cases:
             yield piece
 
     def _read(self, key: str) -> bytes | None:
-        """A small object; None where it is gone meanwhile, or cannot be read."""
+        """A small object; None if it is gone meanwhile, or cannot be read."""
         return self._unless_gone(key, lambda: self._bytes(key))
 
     def _bytes(self, key: str) -> bytes:

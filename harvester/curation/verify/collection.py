@@ -179,7 +179,7 @@ def _of_crawl(name: str, data: bytes) -> Iterator[Finding]:
 
 
 def _parsed(name: str, data: bytes, tree: Any) -> list[Finding]:
-    """What is to be said of a file that is JSON."""
+    """The findings about a file that is JSON."""
     twice = given_twice(data, tree) if name == COLLECTION else []
     ambiguous = [Finding(name, Verdict.CORRUPT, f"it is ambiguous: {each}") for each in twice]
     return ambiguous or [Finding(name, Verdict.FOUND)]

@@ -33,7 +33,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Content:
-    """What reading an object found. `problem` is empty where the object is whole.
+    """What reading an object found. `problem` is empty if the object is whole.
 
     `starts` are those that end where gzip ends and more follows: one may be all that was stored.
     """

@@ -39,7 +39,7 @@ class Case:
     """A harvest's folder.
 
     `contents` holds what was read of its files, `unreadable` why others could not be. `awaited` names what a
-    checkpoint promises; it is None where no checkpoint speaks of this harvest.
+    checkpoint promises; it is None if no checkpoint speaks of this harvest.
     """
 
     folder: str

@@ -56,7 +56,7 @@ def _manifests(case: Case, files: list[Finished]) -> Iterator[Rebuilt]:
 
 
 def _problem(case: Case) -> str:
-    """Why no manifest can be made, whatever its files hold; empty where one may be."""
+    """Why no manifest can be made, whatever its files hold; empty if one may be."""
     if case.unreadable:
         return f"some of its files could not be read: {'; '.join(case.unreadable)}"
     return "it has not ended; its manifests are still being written" if case.unfinished else ""
@@ -86,7 +86,7 @@ def differs(store: Store, one: Rebuilt) -> bool:
 
 
 def write(store: Store, one: Rebuilt) -> None:
-    """Put a manifest into its place, unless somebody else does at this moment."""
+    """Write a manifest, unless another writer does at this moment."""
     try:
         version = store.read(one.key).version
     except NotFound:

@@ -4,7 +4,7 @@ import threading
 
 from harvester.errors import StoreAway
 
-# So many failures with no success between them are no matter of single objects.
+# This many failures in a row do not come from single objects.
 _IN_A_ROW = 20
 
 

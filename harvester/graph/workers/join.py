@@ -53,7 +53,7 @@ class _Own:
 
 
 def queue_of(settings: Settings) -> CrawlQueue:
-    """The queue of the settings; raises where they name none."""
+    """The queue of the settings; raises if they name none."""
     if not settings.graph_queue:
         raise HarvesterError(
             "Workers of a crawl need a queue, and `graph_queue` is not set.",

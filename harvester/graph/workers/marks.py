@@ -156,7 +156,7 @@ class Marks:
         return None
 
     def is_at_work(self, claim: Claim, modified: datetime | None = None) -> bool:
-        """Whether the worker of a claim will go on with it."""
+        """Whether the worker of a claim will continue with it."""
         return claim.worker == self.worker or not self._is_gone(claim.worker, modified)
 
     def _is_gone(self, worker: str, claimed: datetime | None) -> bool:

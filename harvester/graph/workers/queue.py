@@ -1,6 +1,6 @@
 """The queue of a crawl's workers: a hint who may be next, which may come twice, late, or not at all.
 
-A message is `crawl:depth:user`. Whoever receives it has it for two minutes, unless it keeps it for longer.
+A message is `crawl:depth:user`. Its receiver has it for two minutes, and may extend that.
 What was received eight times without an end becomes a dead letter, in the queue whose name ends in `-dead`.
 """
 
@@ -44,7 +44,7 @@ class CrawlQueue:
         return next(self._received(self._url, wait), None)
 
     def dead(self) -> Iterator[Message]:
-        """The dead letters; each is hidden for two minutes from who asks, until it is buried."""
+        """The dead letters; each is hidden from receivers for two minutes, until it is buried."""
         while found := list(self._received(self._url + _DEAD, wait=0, most=_AT_ONCE)):
             yield from found
 

@@ -230,7 +230,7 @@ class SharedCrawl:
             self.queue.bury(message)
 
     def finished(self, line: Tree) -> None:
-        """A list has ended; who reads it is done once that is in the store, where others can see it."""
+        """A list has ended; its user is done once that is in the store, where others can see it."""
         with self._guard:
             self._ended.append(line)
 

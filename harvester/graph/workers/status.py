@@ -31,7 +31,7 @@ class DepthStatus:
 
 
 def depth_status(store: Store, tree: Collection) -> DepthStatus | None:
-    """Of a collection with workers; None where no crawl is under way."""
+    """Of a collection with workers; None if no crawl is under way."""
     section = tree.get("graph") or {}
     if not (crawl := section.get("crawl")):
         return None

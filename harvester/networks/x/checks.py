@@ -128,7 +128,7 @@ _OF_KIND: dict[str, Callable[[Collection], Iterator[Check]]] = {
 
 
 def ask_terms(tree: Collection) -> str:
-    """What asking costs, in words; empty where it is a cent at most."""
+    """What asking costs, in words; empty if it is a cent at most."""
     return graph_checks.ask_terms(tree) if is_crawl(tree) and tree["users"] else ""
 
 

@@ -210,7 +210,7 @@ class XClient(RulesApi, Client):
         )
 
     def bill_streamed(self, posts: int) -> None:
-        """So many posts of a stream are charged for."""
+        """Add the posts of a stream to the bill."""
         self.billing.add(endpoints.STREAM.name, posts=posts, requests=0)
 
     # How they are asked

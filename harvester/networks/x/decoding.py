@@ -21,7 +21,7 @@ def unmarked(body: bytes) -> bytes:
 
 
 def value_of(body: bytes) -> Any:
-    """The value with its text as it came, halves of surrogate pairs too; ValueError where it is not JSON.
+    """The value with its text as received, halves of surrogate pairs too; ValueError if it is not JSON.
 
     A whole number of more than 64 bits is a float, and one that is too large for these is null.
     """
@@ -48,7 +48,7 @@ def readable(body: bytes) -> Any:
 
 
 def member(value: Any, *names: str) -> Any:
-    """What lies below these names in objects; None where any of them is not there or no object."""
+    """What lies below these names in objects; None if any of them is not there or no object."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
@@ -60,7 +60,7 @@ def objects(value: Any) -> list[dict[str, Any]]:
 
 
 def number(value: Any) -> int:
-    """A whole number, also where it came as text; 0 where it is none."""
+    """A whole number, also where it came as text; 0 if it is not one."""
     return whole_number(str(value if value is not None else "")) or 0
 
 
@@ -70,7 +70,7 @@ def printable(text: str) -> str:
 
 
 def prove_encoding(body: bytes) -> None:
-    """UnicodeDecodeError where it is not UTF-8."""
+    """UnicodeDecodeError if it is not UTF-8."""
     view, at = memoryview(body), 0
     while at < len(body):
         piece = view[at : at + _PROVEN_AT_ONCE]

@@ -131,7 +131,7 @@ def keys_of(values: Mapping[str, object], *, where: str) -> Keys:
 
 
 def problem_in(name: str, value: str) -> str:
-    """Why the value cannot be the key called `name`, without showing it; empty where it may be."""
+    """Why the value cannot be the key called `name`, without showing it; empty if it may be."""
     allowed = _BEARER if name == "bearer_token" else _VISIBLE
     odd = next((place for place, character in enumerate(value) if not allowed.match(character)), None)
     return "" if odd is None else f"has {_named(value[odd])} at character {odd + 1}"
@@ -149,7 +149,7 @@ def _named(character: str) -> str:
 
 
 def profile_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where twarc keeps its profiles; raises where this user has no home."""
+    """Where twarc keeps its profiles; raises if this user has no home."""
     try:
         home = Path(environ.get("HOME") or Path.home())
     except RuntimeError as error:
@@ -174,7 +174,7 @@ def _sections(path: Path) -> configparser.ConfigParser:
 
 
 def text_in(path: Path) -> str:
-    """The text of a file of profiles; empty where there is none."""
+    """The text of a file of profiles; empty if there is none."""
     try:
         return text_of(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):

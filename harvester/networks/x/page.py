@@ -26,7 +26,7 @@ _NOTHING_ELSE = "the answer holds errors only"
 class Page:
     """One answer. `line` is the body plus its provenance, ready to be stored; empty when it has no data.
 
-    `count` is how many posts the answer says it holds, None where it does not say; `names_posts` whether it
+    `count` is how many posts the answer says it holds, None if it does not say; `names_posts` whether it
     says which was the newest or oldest of them, `distinct` how many there are, each counted once.
     """
 
@@ -36,7 +36,7 @@ class Page:
     newest_id: str | None = None
     oldest_id: str | None = None
     next_token: str | None = None
-    # Why X gave a token that cannot be sent back, so that more may follow; empty where it gave none.
+    # Why X gave a token that cannot be sent back, so that more may follow; empty if it gave none.
     broken_token: str = ""
     count: int | None = None
     names_posts: bool = False
@@ -136,7 +136,7 @@ def users_page(body: bytes, provenance: bytes) -> Page:
 
 
 def accounts_page(body: bytes, provenance: bytes) -> Page:
-    """The accounts of a look-up; ErrorsOnly where it tells of none, neither by a profile nor by an error."""
+    """The accounts of a look-up; ErrorsOnly if it tells of none, neither by a profile nor by an error."""
     page = users_page(body, provenance)
     if not (page.users or page.problems):
         raise ErrorsOnly("the answer tells of no account")
@@ -173,13 +173,13 @@ def _identified(user: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def name_in(user: dict[str, Any]) -> str | None:
-    """An account's screen name; None where the account has none, or what stands there cannot be one."""
+    """An account's screen name; None if the account has none, or what stands there cannot be one."""
     name = user.get("username")
     return name if isinstance(name, str) and _NAME.fullmatch(name) else None
 
 
 def posts_in(user: dict[str, Any]) -> int | None:
-    """How many posts an account has, in either of X's vocabularies; None where it does not say."""
+    """How many posts an account has, in either of X's vocabularies; None if it does not say."""
     for name in ("tweet_count", "post_count"):
         count = member(user, "public_metrics", name)
         if isinstance(count, int) and not isinstance(count, bool):
@@ -210,7 +210,7 @@ def _count(found: Any) -> int | None:
 
 
 def _outcome_without_data(problems: Sequence[Problem]) -> ApiCode:
-    """What a page without data is for: of its account's sake, or OK where nothing was to be told."""
+    """Why a page has no data: its account's state, or OK if there was nothing to say."""
     others = [problem for problem in problems if not _is_of_something_included(problem)]
     for problem in others:
         if problem.outcome in OF_AN_ACCOUNT and problem.parameter in ASKED_FOR:
@@ -258,7 +258,7 @@ def _decoded(body: bytes, decoder: Any, shape: Any) -> Any:
         try:
             found = decoder.decode(body) if decoder else msgspec.convert(value_of(body), shape)
         except msgspec.DecodeError:
-            # Half of a surrogate pair is an error to msgspec, and JSON to everybody else.
+            # Half of a surrogate pair is an error to msgspec, and JSON to other readers.
             found = msgspec.convert(value_of(body), shape)
     except (ValueError, RecursionError) as error:
         raise NotAPage(str(error)) from error

@@ -15,7 +15,7 @@ _MOST_DIGITS = len(str(GREATEST_ID))
 
 
 def published(post_id: str | None) -> datetime | None:
-    """When a post was published, to the millisecond; None where its id tells no time."""
+    """When a post was published, to the millisecond; None if its id tells no time."""
     try:
         number = int(post_id or "")
         time = datetime.fromtimestamp(((number >> 22) + _EPOCH_MS) / 1000, UTC)

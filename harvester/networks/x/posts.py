@@ -72,7 +72,7 @@ _user_2019 = msgspec.json.Decoder(_User2019)
 
 
 def posts(line: bytes) -> list[Post]:
-    """The posts of a stored line; raises BrokenLine where it is no record."""
+    """The posts of a stored line; raises BrokenLine if it is no record."""
     line = line.rstrip(b"\r\n")
     try:
         found = _single.decode(line)

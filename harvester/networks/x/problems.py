@@ -79,7 +79,7 @@ _BY_HUNDRED = {
 
 
 def problem_of(status: int, body: Any) -> Problem:
-    """What an answer that is not a 2xx means. `body` is its JSON, or None where it is none."""
+    """What an answer that is not a 2xx means. `body` is its JSON, or None if it is not one."""
     body = body if isinstance(body, dict) else {}
     listed = _listed(body)
     outcome = _of_answer(status, body, listed)
@@ -105,7 +105,7 @@ def _of_answer(status: int, body: dict[str, Any], listed: list[Any]) -> ApiCode:
         return ApiCode.STALE_SINCE_ID
     named = next(filter(None, map(_named, (body, *listed))), None)
     if status == 429:
-        # A rate limit names itself in many ways or in none; only the other kinds of 429 are told by name.
+        # X names a rate limit in many ways or not at all; only the other kinds of 429 are known by name.
         return named if named in _OTHER_429 else ApiCode.RATE_LIMITED
     if named and named not in (ApiCode.NOT_FOUND, ApiCode.PROTECTED):
         return named

@@ -65,7 +65,7 @@ class XLists:
 
 
 def profiles(line: bytes) -> Sequence[Profile]:
-    """The accounts in a line, in its order; raises BrokenLine where it is no such page."""
+    """The accounts in a line, in its order; raises BrokenLine if it is not a page of accounts."""
     try:
         found = _pages.decode(line)
     except ValueError:

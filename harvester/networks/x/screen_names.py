@@ -18,7 +18,7 @@ _AROUND = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb()[]{}<>,;:. \t"
 
 
 def screen_name(text: str) -> str:
-    """The name that is meant, without @; empty where the text is no screen name and no address of one."""
+    """The name that is meant, without @; empty if the text is no screen name and no address of one."""
     found = plain(text).strip(_AROUND)
     if address := _ADDRESS.match(found):
         found = "" if address[1].lower() in _PAGES else address[1]

@@ -163,7 +163,7 @@ def is_listed(store: Store, here: HarvestKeys, name: str) -> bool:
 
 
 def posts_of(store: Store, here: HarvestKeys) -> int | None:
-    """How many posts a harvest says that it has; None where it does not."""
+    """How many posts a harvest says that it has; None if it does not."""
     with suppress(NotFound):
         found = object_in(store.read(here.harvest).data).get("tweets")
         return found if type(found) is int else None

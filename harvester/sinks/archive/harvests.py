@@ -35,7 +35,7 @@ def may_have_later(store: Store, keys: CollectionKeys, harvest: str, current: st
 
 
 def harvest_at(store: Store, keys: CollectionKeys, when: datetime) -> HarvestKeys | None:
-    """The newest harvest that had begun at a moment; None where there was none."""
+    """The newest harvest that had begun at a moment; None if there was none."""
     return next(harvests_back(store, keys, when), None)
 
 
@@ -68,7 +68,7 @@ def _below(store: Store, prefix: str, parts: list[str], after: list[str]) -> Ite
         return
     for name in sorted(store.folders(prefix)):
         found = [*parts, name]
-        # A folder that is no part of a date is somebody's own.
+        # A folder that is not part of a date belongs to another program.
         if _is_part(name, len(parts)) and found >= after[: len(found)]:
             yield from _below(store, f"{prefix}{name}/", found, after)
 

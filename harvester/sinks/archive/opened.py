@@ -67,7 +67,7 @@ class Opened:
 def opened(
     store: Store, here: HarvestKeys, name: str, extent: Extent, *, folder: Path | None, line: int
 ) -> Opened | None:
-    """The file, to be read after a line; None where it is no longer where it was, and NotFound without it."""
+    """The file, to be read after a line; None if it is no longer where it was, and NotFound without it."""
     packed = name.endswith(".gz")
     if extent.place == "open":
         parts = Assembled(store, here, name)

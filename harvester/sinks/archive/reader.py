@@ -66,7 +66,7 @@ class Archive:
         return self._work is not None
 
     def read(self) -> list[Line]:
-        """The next lines, not more than a sink is handed at once; empty where there are no more now."""
+        """The next lines, not more than a sink is handed at once; empty if there are no more now."""
         found: list[Line] = []
         room = MOST_BYTES
         while len(found) < MOST_LINES and room > 0:

@@ -49,7 +49,7 @@ _entry = msgspec.json.Decoder(_Entry)
 
 
 def work_folder(root: Path, harvest: str) -> "WorkFolder | None":
-    """Where a harvest of this machine keeps what is not stored; None where it has no folder here."""
+    """Where a harvest of this machine keeps what is not stored; None if it has no folder here."""
     digits = "".join(filter(str.isdigit, moment(harvest).isoformat()))[:14]
     found = [folder for folder in root.glob(f"{digits}-*") if list(folder.glob("journal-*.jsonl"))]
     # Another one of the same harvest knew less, and is about to be removed.
@@ -83,7 +83,7 @@ class WorkFolder:
         self._rest = b""
 
     def refresh(self) -> bool:
-        """Learn what was synced since; False where the folder is gone, as all of it is stored."""
+        """Learn what was synced since; False if the folder is gone, as all of it is stored."""
         try:
             journals = sorted(self.folder.glob("journal-*.jsonl"))
             if not journals:

@@ -26,7 +26,7 @@ _HOLDS = 'an object with "username" and "password", as JSON'
 
 
 def require_library() -> None:
-    """Raise where the optional package is missing."""
+    """Raise if the optional package is missing."""
     try:
         import confluent_kafka  # noqa: F401 - whether it can be imported is the question
     except ImportError:
@@ -40,7 +40,7 @@ class Meaning(Enum):
     """What an error says of what was sent."""
 
     RECORD = "this record will never be accepted"
-    SETTING = "nothing will be accepted until somebody changes something"
+    SETTING = "nothing will be accepted until a setting is changed"
     AWAY = "it may be accepted later"
 
 

@@ -85,7 +85,7 @@ class Sending:
         self.settle(producer, deadline)
 
     def bury(self, producer: Any, topic: str, deadline: Deadline, *, largest: int) -> None:
-        """Put the dead where somebody may look at them; one that does not fit goes without its value."""
+        """Send dead letters to their topic; one that does not fit goes without its value."""
         for index in sorted(self._dead.keys() - self._buried) if self._buries and largest else ():
             message = self.messages[index]
             headers: list[tuple[str, str | bytes | None]] = [

@@ -13,7 +13,7 @@ from harvester.sinks.kafka.waiting import Deadline, translated
 class Topics:
     """What is known of them: the largest record that the first takes, and whether there is one for the dead.
 
-    `largest_dead` is 0 where there is none.
+    `largest_dead` is 0 if there is none.
     """
 
     largest: int
@@ -21,7 +21,7 @@ class Topics:
 
 
 def ready_topics(settings: KafkaSettings, secret: str, words: Words, deadline: Deadline) -> Topics:
-    """The topics as they are, or made; raises a HarvesterError where one that is needed is missing."""
+    """The topics as they are, or made; raises a HarvesterError if one that is needed is missing."""
     from confluent_kafka.admin import AdminClient
 
     admin = opened_client(AdminClient, configuration(settings, secret, words), words)
@@ -38,7 +38,7 @@ def ready_topics(settings: KafkaSettings, secret: str, words: Words, deadline: D
         raise _missing(missing, settings)
     if settings.dead_letter_topic not in there:
         log.info("Kafka has no topic %s for records that it refuses.", settings.dead_letter_topic)
-    # The library asks the controller, and waits in vain where brokers name none.
+    # The library asks the controller, and would wait for ever if brokers name none.
     has_controller = metadata.controller_id in metadata.brokers
     known = [name for name in asked if name in there] if has_controller else []
     return _limits(_configured(known, admin, deadline), there, settings)

@@ -48,7 +48,7 @@ _users = msgspec.json.Decoder(_Users)
 
 
 def read(line: bytes) -> Record:
-    """The record in a line; ValueError if it is none."""
+    """The record in a line; ValueError if it is not one."""
     return _record.decode(line)
 
 

@@ -36,7 +36,7 @@ class Answer:
     keeps: bool = False
 
     def json(self) -> Any:
-        """The body as an object; NotAPage where it is none."""
+        """The body as an object; NotAPage if it is not one."""
         try:
             found = readable(self.body)
         except ValueError as error:
@@ -47,7 +47,7 @@ class Answer:
 
 
 def whole(raw: Any, clock: Clock) -> bytes:
-    """The body of an answer of urllib3's, opened; TimeoutError or DecodeError where it holds too much."""
+    """The body of an answer of urllib3's, opened; TimeoutError or DecodeError if it holds too much."""
     bounds, pieces = _Bounds(clock), list[bytes]()
     while piece := raw.read1(PIECE, decode_content=False):
         pieces.append(piece)

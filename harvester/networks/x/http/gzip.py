@@ -15,7 +15,7 @@ _NOT_GZIP: Any = isal_zlib.error
 
 
 def opened(body: bytes, encoding: str) -> bytes:
-    """What a whole body holds; DecodeError where it is not what `encoding`, a header's value, says.
+    """What a whole body holds; DecodeError if it is not what `encoding`, a header's value, says.
 
     So is one that holds more than `ANSWER_BYTES`.
     """
@@ -43,7 +43,7 @@ def _member(body: bytes) -> tuple[bytes, bytes]:
 
 
 class Gzip:
-    """The content of a gzip body, as far as it came."""
+    """The content of a gzip body, as far as it was received."""
 
     ended = False
 

@@ -13,7 +13,7 @@ _SHOWN = 80
 
 
 def problem_by(status: int, headers: Mapping[str, str], body: bytes) -> Problem | None:
-    """The problem that an answer without JSON stands for; None where its status is X's own word."""
+    """The problem that an answer without JSON stands for; None if its status is X's own word."""
     if status in _SAID_BY_STATUS:
         return None
     if status == 407:

@@ -95,7 +95,7 @@ class Windows:
 
     def _close(self, window: _Window, now: float, left: float | None) -> None:
         if left is None:
-            # Many threads may be told at once; only the first of them doubles the wait.
+            # Many threads may be refused at once; only the first of them doubles the wait.
             if window.remaining is not None and window.remaining <= 0 and window.resets > now:
                 return
             window.blind = min(WINDOW, max(SHORTEST_BLIND, window.blind * 2))
@@ -109,7 +109,7 @@ class Windows:
             return None
         for now in (http_date(headers.get("date")), self._clock.now()):
             if now is not None and -5.0 <= (left := reset - now.timestamp()) <= LONGEST:
-                # One second more, as both are told in whole seconds.
+                # One second more, as both are in whole seconds.
                 return max(0.0, left) + 1.0
         return None
 

@@ -13,7 +13,7 @@ from harvester.networks.x.http.request import Wire, require_address
 
 
 def clock_at(base_url: str) -> datetime | None:
-    """The time by X's clock, which any answer carries; raises where none comes. No keys are sent."""
+    """The time by X's clock, which any answer carries; raises if none comes. No keys are sent."""
     require_address(base_url)
     opened = session(Sockets(Stop()), base_url=base_url, pool=1)
     try:

@@ -39,7 +39,7 @@ class Reply:
     raw: Any
 
     def close(self) -> None:
-        """Let go of the connection; one whose answer was read to its end is used again."""
+        """Release the connection; one whose answer was read to its end is used again."""
         self.raw.close()
         self.raw.release_conn()
 
@@ -59,7 +59,7 @@ class Wire:
     ) -> Reply:
         """Send it once; `url` is below the base, in ASCII, without a query.
 
-        Raises what urllib3 does, and HarvesterError where a setting lets nothing be sent at all.
+        Raises what urllib3 does, and HarvesterError if a setting lets nothing be sent at all.
         """
         if self._pool is None:
             self._pool = self._found()
@@ -107,7 +107,7 @@ class Wire:
         return f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n{headers}\r\n".encode("latin-1")
 
     def _open_connection(self) -> Any:
-        """An open and quiet connection out of the pool; None where there is none."""
+        """An open and quiet connection out of the pool; None if there is none."""
         try:
             connection = self._pool.pool.get(block=False) if self._pool else None
         except (AttributeError, queue.Empty):

@@ -228,7 +228,7 @@ class Exchange:
         raise self.error(problem, endpoint, headers, retry_after=closed)
 
     def told(self, endpoint: Endpoint, url: str, read: Callable[[Answer], T], **how: Any) -> T:
-        """As `ask`, of an answer that is not stored as it came: the keys are taken out of it."""
+        """As `ask`, for an answer that is stored without its keys."""
         return self.ask(endpoint, url, lambda answer: read(self._printable(answer)), **how)
 
     def _printable(self, answer: Answer) -> Answer:

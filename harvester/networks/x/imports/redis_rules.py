@@ -111,7 +111,7 @@ def _read(client: "Redis", connected: Callable[[], None]) -> list[Row]:
 
 
 def _server(url: str) -> str:
-    """The server and its database; raises where the URL is none, or would show a password to others."""
+    """The server and its database; raises if the URL is none, or would show a password to others."""
     try:
         parts = urlsplit(url)
         port, host, secret, options = parts.port, parts.hostname, parts.password, dict(parse_qsl(parts.query))

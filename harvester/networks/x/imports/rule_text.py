@@ -15,7 +15,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# How files begin that are no text, and what is to be done with them.
+# The first bytes of files that are not text, and what to do with such a file.
 _OTHERS = {
     b"\x1f\x8b": ("it is compressed by gzip", "Decompress it first."),
     b"PK\x03\x04": ("it is a workbook or an archive", "Save the table as CSV in UTF-8."),

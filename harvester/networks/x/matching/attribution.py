@@ -92,7 +92,7 @@ class Attribution:
         return self._named(*self._found(record, tagged or self._tagged_by(record)))
 
     def _tagged_by(self, record: Tree) -> "_Tagged | None":
-        """What the network says of a record; None where it says nothing."""
+        """What the network says of a record; None if it says nothing."""
         tags = [
             tag for rule in objects(record.get("matching_rules")) if isinstance(tag := rule.get("tag"), str)
         ]
@@ -132,7 +132,7 @@ class Attribution:
         return enrichment.enriched(post.value, record, rules, origin, traptor_names=traptor_names)
 
     def _told_rules(self, told: bytes) -> enrichment.Rules | None:
-        """Stored rules, of which most posts have the same; None where there are none."""
+        """Stored rules, of which most posts have the same; None if there are none."""
         found = self._told.get(told)
         if found is None and (rules := objects(orjson.loads(told or b"[]"))):
             found = enrichment.Rules([self._match(each) for each in rules])
@@ -147,7 +147,7 @@ class Attribution:
         return Match(rule, "network" if told.get("by") == "network" else "local")
 
     def _pack(self, tag: str) -> RuleIndex | None:
-        """The rules of which some matched; None where it names one, or is none of ours."""
+        """The rules of which some matched; None if it names one, or is none of ours."""
         if found := self._packed.get(tag):
             return self._index(tag)
         is_unknown = found is None and tag not in self._said

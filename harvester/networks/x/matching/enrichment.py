@@ -113,7 +113,7 @@ def _traptor_rule(match: Match) -> Tree:
 
 
 def created_at(record: Tree) -> str | None:
-    """When the post was published, with its offset from UTC; None where neither its time nor its id tells."""
+    """When the post was published, with its offset from UTC; None if neither its time nor its id tells."""
     post = _post(record)
     given = post.get("created_at")
     if isinstance(given, str) and (found := _to_the_second(given)):
@@ -123,7 +123,7 @@ def created_at(record: Tree) -> str | None:
 
 
 def _to_the_second(given: str) -> str:
-    """A time with its offset from UTC; empty where it is none."""
+    """A time with its offset from UTC; empty if it is not one."""
     # Of the posts of one second, the time of the first is read for all.
     is_usual = given[16:20:3] == ":." and given[23:] == "Z" and given[20:23].isdecimal() and given.isascii()
     return _written(f"{given[:19]}Z" if is_usual else given)

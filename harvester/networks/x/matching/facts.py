@@ -43,7 +43,7 @@ class Facts:
 
 
 def facts_of(record: Mapping[str, Any], looks: Looks = Looks()) -> Facts | None:  # noqa: B008 - a constant
-    """Of a record of one post; None where it holds none, or several."""
+    """Of a record of one post; None if it holds none, or several."""
     if not is_post(record):
         return None
     return _of_v2(record, record["data"], looks) if "data" in record else _of_v1(record)

@@ -54,7 +54,7 @@ class SearchedRules:
         return by
 
     def _of_harvest(self, harvest: str) -> Attribution | None:
-        """By the rules of then; None where the collection asks for no attribution."""
+        """By the rules of then; None if the collection asks for no attribution."""
         if harvest != self._harvest:
             versions = self._used(harvest)
             section = (versions[-1].get("filter") or {}) if versions else {"attribution": OFF}

@@ -21,7 +21,7 @@ _identified = msgspec.json.Decoder(_Identified)
 
 @dataclass(frozen=True)
 class Trimmed:
-    """A page without the posts that are stored; `line` is empty where none is left."""
+    """A page without the posts that are stored; `line` is empty if none is left."""
 
     line: bytes
     ids: tuple[str, ...]

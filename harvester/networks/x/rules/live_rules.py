@@ -170,7 +170,7 @@ def plan_rules(
     room = found.room(caps or RuleCaps())
     # What a foreign rule matches comes with that one's tag.
     tags = {str(rule.get("value")): text_in(rule, "tag") for rule in found.shared}
-    # The old rules go on matching while the new ones are added, so that a changed filter loses nothing.
+    # The old rules keep matching while the new ones are added, so that a changed filter loses nothing.
     return RulePlan(
         add=tuple(found.missing.values()),
         replaced=tuple(found.replaced),

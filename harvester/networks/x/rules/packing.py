@@ -58,7 +58,7 @@ class Packs:
                 self._open(number, stay)
 
     def live_rules(self, size: float) -> int:
-        """How many live rules so much needs."""
+        """How many live rules are needed for this size."""
         return math.ceil(size / (self._length + len(OR)))
 
     def __len__(self) -> int:
@@ -75,7 +75,7 @@ class Packs:
         return self._where[term]
 
     def fill(self, unit: Sequence[str]) -> bool:
-        """Put a unit into holes, the smallest that is large enough; False where there are none."""
+        """Put a unit into holes, the smallest that is large enough; False if there are none."""
         missing = [term for term in unit if term not in self]
         if size(missing) > self._length + len(OR):
             return False

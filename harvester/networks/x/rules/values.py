@@ -42,7 +42,7 @@ def words(phrase: str) -> list[str]:
 
 
 def keyword(text: str) -> str:
-    """Words and phrases, one blank between them; empty where there is none."""
+    """Words and phrases, one blank between them; empty if there is none."""
     # A comma separates words as a blank does, but not within a phrase.
     found = [word for part in re.findall(r'(?:"[^"]*"|[^,])+', text) for word in words(part)]
     return " ".join(f'"{" ".join(word[1:-1].split())}"' if word.startswith('"') else word for word in found)

@@ -16,7 +16,7 @@ from harvester.networks.x.rules.values import GEO, NATIVE, as_matched
 class Wanted:
     """Rules of one value, by their ids: as live rules of their own, and as terms among those of others.
 
-    `local`: what matches them can be told without X, which a packed rule needs.
+    `local`: posts can be matched to them without X, as a packed rule requires.
     """
 
     ids: tuple[str, ...]

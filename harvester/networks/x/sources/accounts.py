@@ -77,7 +77,7 @@ class AccountStates:
         )
 
     def _look_up_apart(self, ids: Sequence[str]) -> None:
-        """An id that X cannot read has all of its batch refused; those beside it shall not suffer for it."""
+        """An id that X cannot read has its whole batch refused: the others are looked up without it."""
         if len(ids) > 1:
             self._look_up(ids[: len(ids) // 2])
             self._look_up(ids[len(ids) // 2 :])
@@ -114,7 +114,7 @@ class AccountStates:
             self._job.put(Batch(patch={"users": {user_id: {"sightings": None}}}))
 
     def suspect(self, user_id: str, outcome: ApiCode) -> None:
-        """A timeline was refused for its account's sake; a look-up shall confirm it."""
+        """A timeline was refused because of its account; a look-up confirms it."""
         with self._guard:
             self._suspects.append((user_id, outcome))
             if len(self._suspects) < _BATCH:
@@ -168,7 +168,7 @@ def profile_line(user: Tree) -> bytes:
     try:
         return orjson.dumps(user, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
-        # Half of a surrogate pair: as an escape it is kept as it came.
+        # Half of a surrogate pair: it stays, as an escape.
         return json.dumps(user).encode() + b"\n"
 
 

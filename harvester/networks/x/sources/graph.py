@@ -27,7 +27,7 @@ log = logging.getLogger("twarc-cloud")
 
 
 def collect(job: Job) -> None:
-    """Read each list of the crawl's depth that is not finished; raises where there are no users."""
+    """Read each list of the crawl's depth that is not finished; raises if there are no users."""
     if job.crawl is None:
         raise AssertionError("a graph is harvested with its crawl")
     if not job.collection["users"] and not job.crawl.is_shared:

@@ -1,4 +1,4 @@
-"""What a stream missed is searched for, and each search goes on where an earlier harvest was cut.
+"""What a stream missed is searched for, and each search continues where an earlier harvest was cut.
 
 Of each gap, each span, which has one set of rules, is asked for with each query of these. A gap is over once
 all of its searches are; the event that says so is stored with the last page of them.
@@ -257,7 +257,7 @@ class _Asks:
     follower: Follower
 
     def page(self, chain: Chain) -> tuple[Chain, Page | None]:
-        """The next page, and the chain it belongs to, which goes on by id where X refuses its token."""
+        """The next page, and the chain it belongs to, which continues by id where X refuses its token."""
         if self.job.stop.requested:
             raise Stopped
         try:

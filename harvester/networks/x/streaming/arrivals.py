@@ -38,7 +38,7 @@ class Arrivals:
         self._end: str | None = None
 
     def pause(self) -> None:
-        """Let more come, unless so much comes that it would only wait."""
+        """Let more arrive, unless it arrives faster than it is read."""
         if self._has_time:
             self._hang_up.poll(self._pause * 1000)
 

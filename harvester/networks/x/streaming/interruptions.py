@@ -56,7 +56,7 @@ class Backoffs:
         self.answered()
 
     def answered(self) -> None:
-        """Data came, so that no refusal is going on. A server that closes at once still is."""
+        """Data came, so the server does not refuse. One that closes at once still does."""
         self.refused.reset()
         self.limited.reset()
 

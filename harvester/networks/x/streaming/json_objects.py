@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 _TOKEN = re.compile(rb'["{}\[\]]')
-# A string goes on to its quote, or to what cannot stand in one.
+# A string ends at its quote, or before what cannot stand in one.
 _TEXT = re.compile(rb'[^"\\\x00-\x1f]*+(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*+)*+')
 _BOM = b"\xef\xbb\xbf"
 _QUOTE, _BACKSLASH = b'"\\'
@@ -64,7 +64,7 @@ class JsonObjects:
         return held
 
     def _advanced(self, found: list[Found]) -> bool:
-        """One step; False where the next one needs more bytes."""
+        """One step; False if the next one needs more bytes."""
         if self._in_text:
             return self._through_text(found)
         if not self._stack:

@@ -18,7 +18,7 @@ def unread(event: str, data: bytes) -> dict[str, Any]:
 
 
 def message(found: Any, text: str) -> dict[str, Any]:
-    """The event of a JSON value that is no post; `text` is the value as it came."""
+    """The event of a JSON value that is not a post; `text` is the value as received."""
     content = _kept(found, text)
     if not isinstance(found, dict):
         return {"event": "message", **content}

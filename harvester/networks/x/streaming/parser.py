@@ -15,7 +15,7 @@ from harvester.networks.x.streaming.read import StreamRead
 LONGEST_RECORD = 16 * 1024 * 1024
 # An unfinished line that is longer than most records is looked into, as it may hold some.
 _LONG_LINE = 64 * 1024
-# Two objects without so much as a comma between them.
+# Two objects without even a comma between them.
 _BETWEEN = re.compile(rb"\}\s*\{")
 _NO_JSON = (ValueError, RecursionError)
 # What X wraps a post in; an object that has some of it and no id may be a post.
@@ -202,7 +202,7 @@ def _whole(part: bytes) -> bytes:
 
 
 def _taken(data: bytes, read: StreamRead, ending: bytes) -> bool:
-    """Take a JSON value in an unusual place or form, as a record or as an event; False where it is none."""
+    """Take a JSON value in an unusual place or form, as a record or as an event; False if it is not one."""
     try:
         text = data.decode("utf-8-sig").strip()
         found = loaded(text)

@@ -292,5 +292,5 @@ class StreamSupervisor:
 
 
 def _reason_in(read: StreamRead) -> str:
-    """Why X says that it ends the connection; empty where it does not say so."""
+    """Why X says that it ends the connection; empty if it does not say so."""
     return next((each["disconnect_type"] for each in read.events if each["event"] == "disconnect"), "")

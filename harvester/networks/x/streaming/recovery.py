@@ -13,7 +13,7 @@ from harvester.networks.gap import Gap
 from harvester.networks.x.post_ids import published
 from harvester.networks.x.streaming.read import StreamRead
 
-# A post may come so much later than it was published without being delivered again.
+# The normal delay between a post's publication and its delivery.
 BEYOND = timedelta(seconds=30)
 BACKFILL, START = "backfill_minutes", "start_time"
 
