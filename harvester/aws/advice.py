@@ -89,7 +89,7 @@ HERE: tuple[tuple[str, str, str, Exit, bool], ...] = (
     ),
     ("NoCredentialsError", NO_KEYS, _GIVE_KEYS, Exit.UNAUTHORIZED, True),
     ("PartialCredentialsError", "The AWS keys are not complete", _KEYS, Exit.UNAUTHORIZED, False),
-    ("ProfileNotFound", "There is no such AWS profile", _SETTINGS, Exit.USAGE, False),
+    ("ProfileNotFound", "The AWS profile does not exist", _SETTINGS, Exit.USAGE, False),
     *(
         (kind, "The AWS session is not signed in", _SIGN_IN, Exit.UNAUTHORIZED, True)
         for kind in ("SSOError", "TokenRetrievalError", "LoginTokenLoadError")

@@ -113,7 +113,7 @@ def _pattern_problem(value: Any) -> str:
 
 def _ids_problem(value: Any) -> str:
     if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
-        return 'is no list of ids as text, e.g. ["12", "2244994945"]'
+        return 'is not a list of ids as text, e.g. ["12", "2244994945"]'
     return "" if len(value) <= _MOST_IDS else f"has {len(value):,} ids; it may have {_MOST_IDS:,}"
 
 

@@ -113,7 +113,7 @@ def require_no_shards(tree: Mapping[str, Any]) -> None:
 def shard_problems(tree: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with `shards` and `shard_of`, which commands write."""
     if SHARD_OF in tree and not shard_number(tree):
-        yield f"{SHARD_OF} is {tree[SHARD_OF]!r}, of which {tree.get('id')!r} is no shard."
+        yield f"{SHARD_OF} is {tree[SHARD_OF]!r}, and {tree.get('id')!r} is not one of its shards."
     if tree.get(SHARDS) is not None:
         yield from _section_problems(tree[SHARDS])
 

@@ -35,7 +35,7 @@ def _webhook_problems(entry: Tree, where: str) -> Iterator[str]:
     url = entry.get("url", "https://example.org")
     if not isinstance(url, str) or not _URL.fullmatch(url):
         # It may hold a password.
-        yield f"{where}.url is no https:// address without a password; http:// is for this machine only."
+        yield f"{where}.url is not an https:// address without a password; http:// is for this machine only."
     yield from range_problems(entry, f"{where}.", "batch", least=1, most=500)
     yield from range_problems(entry, f"{where}.", "connections", least=1, most=32)
 
@@ -87,7 +87,7 @@ def _no_type(named: Any, where: str) -> str:
         return f"{where} has no type; use one of {', '.join(SINK_TYPES)}."
     near = similar(str(named), SINK_TYPES)
     meant = f" Did you mean {near[0]!r}?" if near else f" Use one of {', '.join(SINK_TYPES)}."
-    return f"{where}.type is {named!r}, which is no type of sink.{meant}"
+    return f"{where}.type is {named!r}, which is not a type of sink.{meant}"
 
 
 def _common_problems(entry: Tree, where: str) -> Iterator[str]:

@@ -108,7 +108,7 @@ def worker_problems(tree: Mapping[str, Any]) -> Iterator[str]:
     if WORKER_OF in tree:
         of, _, number = text_in(tree, "id").rpartition(".")
         if of != tree[WORKER_OF] or not number.isdecimal():
-            yield f"worker_of is {tree[WORKER_OF]!r}, of which {tree.get('id')!r} is no worker."
+            yield f"worker_of is {tree[WORKER_OF]!r}, and {tree.get('id')!r} is not one of its workers."
     if tree.get(WORKERS) is None:
         return
     yield from _section_problems(tree[WORKERS])

@@ -59,7 +59,7 @@ def _run(command: click.Command, arguments: Sequence[str] | None) -> int:
         if code := interruption(error):
             # So is it where the words about an interruption could not be written.
             return code
-        log.debug("The whole of it:", exc_info=error)
+        log.debug("Traceback:", exc_info=error)
         say_error(str(in_words(error)))
         if not error.filename:
             _silence_stdout()
@@ -68,7 +68,7 @@ def _run(command: click.Command, arguments: Sequence[str] | None) -> int:
         if isinstance(error, ModuleNotFoundError):
             # `startup` says which package is to be installed.
             raise
-        log.debug("The whole of it:", exc_info=error)
+        log.debug("Traceback:", exc_info=error)
         words = unexpected(error)
         say_error(f"U{words[1:]}. Run it again with --debug, and report the output.")
         return int(Exit.ERROR)

@@ -58,8 +58,8 @@ def _ledger(workspace: Workspace, collection: str = "") -> Iterator["Ledger"]:
 @accounts.command(
     "lookup",
     help="Look up accounts by id, or by a name that they had, also long ago.\n\n"
-    "A name that two accounts had at different times gives both. Nothing is asked of the network "
-    "unless --live is given, which is charged.",
+    "A name that two accounts had at different times gives both. The network is asked only "
+    "with --live, which is charged.",
 )
 @click.argument("asked", nargs=-1, required=True, metavar="ID|@NAME...")
 @click.option("--at", default="", metavar="DATE", help="Only accounts that were seen with the name then.")

@@ -37,7 +37,7 @@ _PATIENCE = 5.0
     help="Port on 127.0.0.1; 0 takes a free one.",
 )
 @click.option("--open/--no-open", "is_opened", default=True, help="Open the browser.  [default: open]")
-@click.option("--read-only", is_flag=True, help="Offer nothing that changes something.")
+@click.option("--read-only", is_flag=True, help="Show no actions that change anything.")
 @in_workspace
 def dashboard(port: int, is_opened: bool, read_only: bool, workspace: Workspace) -> None:
     from harvester.commands.cli.signals import stopped_by_signals

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "to", metavar="FILE|-", default="-", help="File to write; packed if its name ends in .gz."
 )
-@click.option("--replace", is_flag=True, help="Replace what has this name.")
+@click.option("--replace", is_flag=True, help="Overwrite an existing file.")
 @click.option("--profile", default="", metavar="NAME", help="Profile of the API keys.")
 @change_options
 @progress_option

@@ -258,6 +258,6 @@ harvest.defer(
     Deferred(
         "tail",
         "harvest_tail:tail",
-        "Show the newest posts of what COLLECTION_ID stored last, then those that come, until Ctrl-C.",
+        "Show the newest stored posts of COLLECTION_ID, then new ones, until Ctrl-C.",
     )
 )

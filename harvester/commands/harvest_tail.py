@@ -27,14 +27,14 @@ _LINES, _MOST = 20, 10_000
     show_default=True,
     help="Number of posts to begin with.",
 )
-@click.option("--follow/--once", default=True, help="Continue with posts that come, or end at once.")
+@click.option("--follow/--once", default=True, help="Continue with new posts, or end at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print one post a line as JSON.")
 @click.option("--temp", help="Folder for files that are not stored yet.  [default: temp]")
 @in_workspace
 def tail(
     collection_id: str, lines: int, follow: bool, as_json: bool, temp: str | None, workspace: Workspace
 ) -> None:
-    """Show the newest posts of what COLLECTION_ID stored last, then those that come, until Ctrl-C.
+    """Show the newest stored posts of COLLECTION_ID, then new ones, until Ctrl-C.
 
     Of a harvest on this machine, posts are shown within a second of their sync; of one elsewhere, with
     its next checkpoint (a minute). No request is sent to the harvest, and no port is opened.

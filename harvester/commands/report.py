@@ -45,7 +45,7 @@ def _contents(command: _F) -> _F:
     metavar="FILE|-",
     help="File to write; - is standard output.  [default: COLLECTION_ID.html]",
 )
-@click.option("--replace", is_flag=True, help="Replace what has this name.")
+@click.option("--replace", is_flag=True, help="Overwrite an existing file.")
 @_contents
 @dry_run_option
 @in_workspace
@@ -112,7 +112,9 @@ def publish(
         if error.lasting:
             error.hint = f"{error.hint} `report {keys.id}` writes it to a file instead."
         raise
-    click.echo(f"Stored as {workspace.shown(key)}. Who has this link reads it for {days} days:", err=True)
+    click.echo(
+        f"Stored as {workspace.shown(key)}. Anyone with this link can read it for {days} days:", err=True
+    )
     click.echo(presigned(workspace.bucket, key, region=workspace.settings.region, seconds=days * 86_400))
 
 

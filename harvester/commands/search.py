@@ -73,7 +73,7 @@ def _facets(_: click.Context, __: click.Parameter, value: str | None) -> tuple[s
 @click.option("--limit", "-n", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Posts.")
 @click.option("--facets", callback=_facets, metavar="LIST", help="Also count posts by day, tag, user, lang.")
 @click.option("--before", default="", metavar="KEY", help="The next page: the value at the end of the last.")
-@click.option("--included", is_flag=True, help="Also find posts that only came along with others.")
+@click.option("--included", is_flag=True, help="Also find posts that were only received with others.")
 @click.option("--no-index", is_flag=True, help="Read tables or all files instead of an index: slow.")
 @json_option
 @progress_option

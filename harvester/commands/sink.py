@@ -56,7 +56,7 @@ def _which_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_which_options
 @click.option("--to", "target", help="`stdout`, or the https:// address of a webhook.")
 @click.option("--secret", help="Where the webhook's secret is: env:NAME or ssm:/path.")
-@click.option("--follow/--once", default=True, help="Continue with what comes, or end when all is delivered.")
+@click.option("--follow/--once", default=True, help="Continue with new posts, or end when all are delivered.")
 @in_workspace
 def run_command(
     collection_id: str,

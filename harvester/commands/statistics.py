@@ -86,7 +86,7 @@ def show(
 )
 @_since_option
 @click.option("--until", help="End before this date or time.")
-@click.option("--replace", is_flag=True, help="Replace what has this name.")
+@click.option("--replace", is_flag=True, help="Overwrite an existing file.")
 @in_workspace
 def export(
     collection_id: str,
@@ -241,7 +241,9 @@ def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise HarvesterError(
-            f"--carbon {text} is no HOST:PORT.", hint="Use 127.0.0.1:2003, for example.", exit_code=Exit.USAGE
+            f"--carbon {text} is not HOST:PORT.",
+            hint="Use 127.0.0.1:2003, for example.",
+            exit_code=Exit.USAGE,
         )
     return host.strip("[]"), int(port)
 
@@ -255,6 +257,6 @@ def _speed(text: str) -> float | None:
         speed = 0.0
     if not 0 < speed < 1e9:
         raise HarvesterError(
-            f"--speed {text} is no speed.", hint="Use a number such as 60, or max.", exit_code=Exit.USAGE
+            f"--speed {text} is not a speed.", hint="Use a number such as 60, or max.", exit_code=Exit.USAGE
         )
     return speed

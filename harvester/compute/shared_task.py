@@ -159,7 +159,7 @@ class SharedTask:
             log.warning("%s: cannot read whether it was stopped: %s", stream.id, away)
             return False
         if left:
-            log.info("%s: the stream was stopped or is through, and is not started.", stream.id)
+            log.info("%s: the stream was stopped or has ended, and is not started.", stream.id)
         return left
 
     def _end(self, streams: Sequence[_Stream]) -> None:

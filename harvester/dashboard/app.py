@@ -110,7 +110,7 @@ def dashboard_app(place: Place, guard: Guard, *routes: Callable[[Flask, Pages], 
 
     @app.errorhandler(Exception)
     def report(error: Exception) -> tuple[str, int, dict[str, str]]:
-        log.debug("The whole of it:", exc_info=error)
+        log.debug("Traceback:", exc_info=error)
         words = unexpected(error)
         log.error("%s: U%s. Run it again with --debug, and report the output.", request.path, words[1:])
         return f"U{words[1:]}; see the terminal.\n", 500, {"Content-Type": "text/plain; charset=utf-8"}

@@ -84,7 +84,7 @@ class Guard:
         if request.headers.get("Origin") != f"http://{request.host}":
             abort(403, "This form was sent from another site.")
         if not _same(request.form.get("form_token", ""), self.form_token):
-            abort(403, "This form is of an earlier run of the dashboard: reload the page.")
+            abort(403, "This form belongs to an earlier run of the dashboard: reload the page.")
 
 
 def _same(given: str, wanted: str) -> bool:

@@ -47,7 +47,7 @@ _ids = msgspec.json.Decoder(_Ids)
 
 
 def edges_line(line: bytes) -> EdgesLine:
-    """Raises ValueError for what is no line of edges."""
+    """Raises ValueError for what is not a line of edges."""
     return _edges.decode(line)
 
 

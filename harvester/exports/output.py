@@ -183,7 +183,7 @@ def _require_replaceable(goal: Path, path: str, known_by: Iterable[str]) -> None
     if Path.cwd().is_relative_to(goal):
         problem = f"{path} is the current folder, or holds it."
     elif any(goal.iterdir()) and not any(any(goal.glob(pattern)) for pattern in known_by):
-        problem = f"{path} is not empty, and is no folder that this export made."
+        problem = f"{path} is not empty, and was not made by this export."
     else:
         return
     hint = "It was not replaced. Choose another name with -o."

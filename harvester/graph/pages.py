@@ -88,6 +88,6 @@ def _accounts(source: Reader, file: RecordFile) -> dict[int, str]:
         try:
             about = edges_line(line.raw)
         except ValueError as error:
-            raise BadRecord(side, line.number, f"is no line of edges: {error}") from None
+            raise BadRecord(side, line.number, f"is not a line of edges: {error}") from None
         found[about.line] = about.user
     return found

@@ -90,7 +90,7 @@ def _outcome(context: Context, source: SourceThread, state: State, storing: Stor
 def _completed(source: SourceThread, state: State) -> Outcome:
     ended = completed(state, source.ended_by)
     if is_crawl(source.collection) and state.counts.get("users_failed"):
-        retry = f"`graph retry {crawl_owner(source.collection)}` has their lists collected again."
+        retry = f"`graph retry {crawl_owner(source.collection)}` collects their lists again."
         return replace(ended, hint=retry)
     return ended
 

@@ -149,7 +149,7 @@ class SourceThread:
     def _shared(self, crawl: StoredCrawl) -> SharedDepth:
         """The crawl as a worker sees it."""
         if self.share is None:
-            raise AssertionError("who harvests a worker gives it what it shares with others")
+            raise AssertionError("a worker is harvested with its shared crawl")
         shared = self.share(crawl)
         self.context.checkpoints.taken = shared.checkpoint
         self.context.checkpoints.waits = shared.waits_for_checkpoint

@@ -16,7 +16,7 @@ _ZONE = re.compile(r"(.*T.*?)(?:Z|([+-])(\d\d):?(\d\d))", re.DOTALL)
 
 
 def interval(text: str) -> tuple[int, int] | None:
-    """Its begin and its end, in seconds since 1970; None if it is no date."""
+    """Its begin and its end, in seconds since 1970; None if it is not a date."""
     local, shift = _apart(text.upper())
     for form, unit in _FORMS:
         try:

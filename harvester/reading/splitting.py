@@ -86,7 +86,7 @@ def _gunzipped(first: memoryview, rest: Iterator[memoryview]) -> Iterator[bytes]
 
 
 def _behind(gunzip: Gunzip) -> str:
-    return f"what follows byte {gunzip.ends[-1]:,} is no whole gzip" if gunzip.ends else ""
+    return f"what follows byte {gunzip.ends[-1]:,} is not a whole gzip" if gunzip.ends else ""
 
 
 def split(blocks: Iterable[bytes], *, longest: int = LONGEST_LINE) -> Iterator[bytes]:

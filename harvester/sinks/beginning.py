@@ -27,7 +27,7 @@ def moment_of(text: str) -> datetime:
         found = datetime.fromisoformat(typed + _REST.get(len(typed), ""))
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     raise HarvesterError(
-        f"{text!r} is no date.", hint="Use a date such as 2026-11-23 or 2026-11-23T09:05:07.",
+        f"{text!r} is not a date.", hint="Use a date such as 2026-11-23 or 2026-11-23T09:05:07.",
         exit_code=Exit.USAGE,
     )  # fmt: skip
 

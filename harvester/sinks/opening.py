@@ -40,7 +40,7 @@ def open_sink(asked: Asked, around: Surroundings) -> Sink:
     elif asked.type == "kafka":
         from harvester.sinks.kafka import opened
     else:
-        raise HarvesterError(f"{asked.type!r} is no type of sink; use one of {', '.join(SINK_TYPES)}.")
+        raise HarvesterError(f"{asked.type!r} is not a type of sink; use one of {', '.join(SINK_TYPES)}.")
     return opened(asked, around)
 
 

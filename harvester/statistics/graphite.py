@@ -41,5 +41,5 @@ def parsed(line: str) -> Sample:
     name, value, at = line.split()
     number, seconds = float(value), float(at)
     if not (math.isfinite(number) and math.isfinite(seconds) and seconds >= 0):
-        raise ValueError("a value or a time is no number")
+        raise ValueError("a value or a time is not a number")
     return Sample(name, int(number) if number.is_integer() else number, int(seconds))

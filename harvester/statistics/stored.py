@@ -67,7 +67,7 @@ def _parsed(here: HarvestKeys, harvest: str, data: bytes) -> list[Minute]:
             found.append(Minute.of_line(harvest, object_in(line)))
         except ValueError as error:
             raise HarvesterError(
-                f"{here.stats}, line {number}, is no line of statistics: {error}.",
+                f"{here.stats}, line {number}, is not a line of statistics: {error}.",
                 hint="Restore that file from a copy; `collection verify` shows whether it was changed.",
             ) from error
     return found

@@ -50,7 +50,7 @@ def test_all_conditions_at_once_are_valid() -> None:
         ({"verified": 1}, "graph.select.verified is 1; it must be true or false."),
         ({"verified_type": ""}, "graph.select.verified_type is ''; it must be text, e.g. blue."),
         ({"description": 3}, "graph.select.description is 3; it must be a regular expression."),
-        ({"ids": [12]}, 'graph.select.ids is no list of ids as text, e.g. ["12", "2244994945"].'),
+        ({"ids": [12]}, 'graph.select.ids is not a list of ids as text, e.g. ["12", "2244994945"].'),
         ({"ids": ["1"] * 10_001}, "graph.select.ids has 10,001 ids; it may have 10,000."),
         ({"any": []}, "graph.select.any is not a list of conditions."),
         ({"any": [{"verified": 1}]}, "graph.select.any[0].verified is 1; it must be true or false."),

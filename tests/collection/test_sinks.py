@@ -25,14 +25,14 @@ def test_a_collection_of_any_kind_may_have_sinks() -> None:
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"type": "stdot"}, "sinks[1].type is 'stdot', which is no type of sink. Did you mean 'stdout'?"),
+        ({"type": "stdot"}, "sinks[1].type is 'stdot', which is not a type of sink. Did you mean 'stdout'?"),
         ({"name": "x"}, "sinks[1] has no type; use one of "),
         ({"type": "stdout", "nmae": "x"}, "Unknown key sinks[1].nmae. Did you mean sinks[1].name?"),
         ({"type": "stdout", "name": "a/b"}, "sinks[1].name is 'a/b'; use up to 50 letters"),
         ({"type": "stdout", "name": 7}, "sinks[1].name is 7;"),
         ({"type": "stdout", "from": "yesterday"}, "sinks[1].from is 'yesterday'; use "),
         ("stdout", "Sink 1 is not an object."),
-        ({"type": ["stdout"]}, "sinks[1].type is ['stdout'], which is no type of sink."),
+        ({"type": ["stdout"]}, "sinks[1].type is ['stdout'], which is not a type of sink."),
     ],
 )
 def test_a_mistake_is_one_sentence_that_says_what_to_do(entry: Any, words: str) -> None:

@@ -51,4 +51,4 @@ def test_what_is_no_amount_is_refused(kind: Dollars | Seconds, number: str) -> N
 def test_no_command_takes_what_is_no_number(typed: str, tmp_path: Path) -> None:
     told = Person(tmp_path)(*typed.split())
     assert told.code == 2
-    assert "is no number of" in told.err.splitlines()[-1]
+    assert "is not a number of" in told.err.splitlines()[-1]

@@ -234,7 +234,7 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stoppe
         assert [row["collection_id"] for row in person("harvest", "running", "--json").json] == ["live"]
         person.write({**person.file, "filter": {"track": "archive"}})
         said = person.output("collection-config", "update")
-        assert re.search(r"hears of this within \d+ s; changed rules come into force 20 to 40 s later", said)
+        assert re.search(r"hears of this within \d+ s; changed rules take effect 20 to 40 s later", said)
         version = person.stored("live")["version"]
         until(
             lambda: person("harvest", "running", "live", "--json").json.get("collection_version") == version
@@ -259,10 +259,10 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stoppe
         assert "No changes" in person("collection-config", "update").err
         person.write({**person.file, "keys": {"profile": "other"}, "budget_usd": 5})
         words = person.output("collection-config", "update")
-        assert "for the changed keys to go into effect" in words and "hears of this" in words
+        assert "for the changed keys to go into effect" in words and "applies this" in words
         person.write({**person.file, "filter": {**person.file["filter"], "count_rules": True}})
         words = person.output("collection-config", "update")
-        assert "for the changed filter.count_rules to go" in words and "hears of this" not in words
+        assert "for the changed filter.count_rules to go" in words and "applies this" not in words
         person.write({**person.file, "title": "A title"})
         assert "stream" not in person.output("collection-config", "update")
         assert person.output("collection", "filter-stop", "live") == "Stopping ...\nStopped\n"

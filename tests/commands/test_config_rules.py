@@ -61,7 +61,7 @@ def test_what_is_no_rule_is_named_and_the_others_are_added(person: Person) -> No
     assert told.code == Exit.PARTIAL
     assert told.out == (
         "Added 1 rule to collection.json.\nFollowing values are unusable:\n"
-        "ishouldbeint: 'ishouldbeint' is no user id, which is a number.\n"
+        "ishouldbeint: 'ishouldbeint' is not a user id, which is a number.\n"
     )
 
 

@@ -351,7 +351,7 @@ def test_an_edit_says_what_applies_from_the_next_crawl(stage: Stage, person: Per
 
 def test_a_collection_without_crawls_is_named_as_such(stage: Stage, person: Person) -> None:
     stage.add("tweets", type="user_timeline", users={stage.accounts[0]: {}})
-    assert refused(person, "graph", "status", "tweets").startswith("tweets is no graph collection.")
+    assert refused(person, "graph", "status", "tweets").startswith("tweets is not a graph collection.")
 
 
 def test_a_harvest_that_did_not_end_is_said_of_a_crawl_that_is_not_stored(

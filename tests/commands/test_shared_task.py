@@ -116,7 +116,7 @@ def test_a_task_that_is_started_again_leaves_out_what_is_over_and_ends_with_the_
         going.process.send_signal(signal.SIGTERM)
         going.ended()
     with desk.watched("local", "harvester", "b", "c", *options) as going:
-        going.log_until(" c: the stream was stopped or is through, and is not started.")
+        going.log_until(" c: the stream was stopped or has ended, and is not started.")
         until(lambda: len(desk.summaries("b")) == 2)
         _collects(desk, "b")
         (desk.folder / "collections/b/stop.json").write_text("{}")

@@ -33,10 +33,10 @@ def test_series_are_pairs_of_time_and_figure(person: Person) -> None:
     ("typed", "code", "words"),
     [
         ("stats show storm", Exit.NO_COLLECTION, "There is no collection storm"),
-        ("stats show storms --since yesterday", Exit.USAGE, "'yesterday' is no date."),
+        ("stats show storms --since yesterday", Exit.USAGE, "'yesterday' is not a date."),
         ("stats show storms --since 2026-11 --until 2026", Exit.USAGE, "is not before --until 2026."),
-        ("stats replay storms --carbon localhost", Exit.USAGE, "--carbon localhost is no HOST:PORT."),
-        ("stats replay storms --carbon a:1 --speed fast", Exit.USAGE, "--speed fast is no speed."),
+        ("stats replay storms --carbon localhost", Exit.USAGE, "--carbon localhost is not HOST:PORT."),
+        ("stats replay storms --carbon a:1 --speed fast", Exit.USAGE, "--speed fast is not a speed."),
         (
             "stats replay storms --carbon a:1 --twittomatic",
             Exit.USAGE,
@@ -88,4 +88,4 @@ def test_a_broken_line_of_statistics_is_named(person: Person) -> None:
     path.write_bytes(path.read_bytes() + b"{}\n")
     told = person("stats", "show", "storms")
     assert told.code == Exit.ERROR
-    assert "stats.jsonl, line 61, is no line of statistics: it has no time." in told.err
+    assert "stats.jsonl, line 61, is not a line of statistics: it has no time." in told.err

@@ -82,7 +82,7 @@ def test_one_that_is_stopped_between_two_starts_is_not_started_again(
     with caplog.at_level(logging.INFO):
         assert task.run() == Exit.OK
     assert (tmp_path / "starts").read_text() == "x\n"
-    assert "it: the stream was stopped or is through, and is not started." in caplog.text
+    assert "it: the stream was stopped or has ended, and is not started." in caplog.text
 
 
 def test_after_a_long_run_the_pauses_begin_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -132,7 +132,7 @@ def _with_matches(store: FolderStore, folder: Path, *, line: int) -> CollectionK
     ("line", "verdict", "why"),
     [
         (2, None, ""),
-        (3, Verdict.WRONG_COUNT, "it tells of line 3 of {records}, which has 2"),
+        (3, Verdict.WRONG_COUNT, "it refers to line 3 of {records}, which has 2"),
         (0, Verdict.CORRUPT, "line 2 of it does not say which rules a later record matched"),
     ],
 )

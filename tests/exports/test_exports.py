@@ -112,8 +112,8 @@ def test_a_folder_that_no_such_export_made_is_not_replaced(person: Person, form:
     (person.folder / "thesis/work.doc").write_text("a life")
     before = sorted(person.folder.rglob("*"))
     for to, problem in {
-        "thesis": "thesis is not empty, and is no folder that this export made.",
-        "collections": "collections is not empty, and is no folder that this export made.",
+        "thesis": "thesis is not empty, and was not made by this export.",
+        "collections": "collections is not empty, and was not made by this export.",
         "collections/election": "belongs to the stored collection",
         ".": ". is the current folder, or holds it.",
         "thesis/..": "thesis/.. is the current folder, or holds it.",

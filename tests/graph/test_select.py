@@ -180,7 +180,7 @@ def test_half_of_a_surrogate_pair_in_a_profile_is_read() -> None:
     "line", [b"{", b'{"data":[{"name":"x"}]}', b'{"data":[{"id":"1","public_metrics":3}]}']
 )
 def test_a_line_that_is_no_page_of_accounts_is_said_to_be_broken(line: bytes) -> None:
-    with pytest.raises(BrokenLine, match="is no page of accounts"):
+    with pytest.raises(BrokenLine, match="is not a page of accounts"):
         X.profiles(line)
 
 

@@ -79,5 +79,5 @@ def test_a_sink_may_begin_at_a_moment(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01"])
 def test_what_is_no_date_is_refused(text: str) -> None:
-    with pytest.raises(HarvesterError, match="is no date"):
+    with pytest.raises(HarvesterError, match="is not a date"):
         moment_of(text)

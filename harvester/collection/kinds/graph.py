@@ -55,7 +55,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
 def _seed_problems(users: Any, rules: Rules) -> Iterator[str]:
     if not isinstance(users, dict | CompactUsers):
         example = '{"12": {}, "13": {}}'
-        yield f"A graph collection, but users is missing or no object, e.g. {example}."
+        yield f"A graph collection, but users is missing or not an object, e.g. {example}."
     else:
         yield from user_problems(users, rules, {*LEARNED_OF_USERS, *_OF_LISTS})
 

@@ -11,7 +11,7 @@ class _Amount(click.FloatRange):
         number = click.FLOAT.convert(value, parameter, context)
         # Of no number is it true that it is below a limit: a range alone accepts it.
         if not math.isfinite(number):
-            self.fail(f"{value} is no number of {self.name}.", parameter, context)
+            self.fail(f"{value} is not a number of {self.name}.", parameter, context)
         return float(super().convert(number, parameter, context))
 
 

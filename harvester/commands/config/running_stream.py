@@ -71,9 +71,9 @@ def _told(workspace: Workspace, keys: CollectionKeys) -> str:
     except HarvesterError as error:
         return f"The running stream was not notified; stop and start it. {error}"
     if not lives:
-        return "The stream takes the changes over when it starts next."
+        return "The changes take effect when the stream starts next."
     return (
-        f"The running stream hears of this within {lives * RENEWED_AFTER:.0f} s; changed rules come into "
+        f"The running stream applies this within {lives * RENEWED_AFTER:.0f} s; changed rules come into "
         f"force {_IN_FORCE_AFTER} later. " + complete(f"`harvest running {keys.id}` says if it cannot.")
     )
 

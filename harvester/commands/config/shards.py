@@ -29,7 +29,7 @@ from harvester.text import counted, listed
 _COLUMNS = ("shard", "profile", "rules", "live_rules", "of", "moved_in")
 _TERMS = (
     "X counts limits by app, and its terms allow several apps for one purpose only with its consent; it may "
-    "suspend apps and accounts that get around a limit. Go on only if X has agreed."
+    "suspend apps and accounts that get around a limit. Continue only if X has agreed."
 )
 
 
@@ -170,7 +170,7 @@ def _planned(workspace: Workspace, tree: Collection, names: Sequence[str], rule_
     if len(used) > len(names):
         raise HarvesterError(
             f"{tree['id']} has {len(used)} shards, and {len(names)} profiles are named.",
-            hint="A shard keeps its posts, so shards are not taken back; name a profile for each.",
+            hint="A shard keeps its posts and cannot be removed; name a profile for each.",
             exit_code=Exit.USAGE,
         )
     ordered = _ordered(names, used)
@@ -209,7 +209,7 @@ def _apps(
         if app in owners:
             raise HarvesterError(
                 f"{owners[app]} and {name} have keys of the same app, which has one stream.",
-                hint="Name profiles of different apps; keys in the environment go before all profiles.",
+                hint="Name profiles of different apps; keys in the environment override profiles.",
                 exit_code=Exit.USAGE,
             )
         owners[app] = name

@@ -22,7 +22,7 @@ def files() -> None:
 
 
 _paths = click.argument("paths", nargs=-1, required=True, metavar="FILE|FOLDER...")
-_replace = click.option("--replace", is_flag=True, help="Replace what has this name.")
+_replace = click.option("--replace", is_flag=True, help="Overwrite an existing file or folder.")
 _skip_bad = click.option("--skip-bad", is_flag=True, help="Leave out records that cannot be read.")
 _to = click.option(
     "-o", "to", metavar="FILE|-", default="-", help="File to write.  [default: standard output]"
@@ -99,7 +99,7 @@ def show(
 @click.option("--unique", is_flag=True, help="Sort the ids, and write each once.")
 @_to
 @_replace
-@click.option("--skip-bad", is_flag=True, help="Exit with 0 although ids could not be read.")
+@click.option("--skip-bad", is_flag=True, help="Exit with 0 even if ids could not be read.")
 def ids(
     paths: tuple[str, ...],
     of: str,
@@ -140,7 +140,7 @@ def ids(
 @_into
 @_replace
 @click.option("--dry-run", is_flag=True, help="Count what would be written; write nothing.")
-@click.option("--skip-bad", is_flag=True, help="Exit with 0 although packed ids could not be read.")
+@click.option("--skip-bad", is_flag=True, help="Exit with 0 even if packed ids could not be read.")
 @json_option
 def merge(
     paths: tuple[str, ...], to: str, replace: bool, dry_run: bool, skip_bad: bool, as_json: bool
@@ -196,11 +196,16 @@ def repair(damaged: str, to: str, replace: bool, as_json: bool) -> int:
 @files.command("sample")
 @_paths
 @click.option(
-    "-n", "number", type=click.IntRange(min=1), required=True, metavar="N", help="Number to choose."
+    "-n",
+    "number",
+    type=click.IntRange(min=1),
+    required=True,
+    metavar="N",
+    help="Number of posts or users to choose.",
 )
-@click.option("--seed", default="0", show_default=True, help="Another one chooses others.")
+@click.option("--seed", default="0", show_default=True, help="Seed of the random choice.")
 @click.option(
-    "--of", type=click.Choice(("posts", "users")), default="posts", show_default=True, help="What is chosen."
+    "--of", type=click.Choice(("posts", "users")), default="posts", show_default=True, help="What to choose."
 )
 @_to
 @_replace

@@ -62,8 +62,8 @@ def _option(choice: Choice) -> "Callable[[Any], Any]":
 
 
 _to = click.option("-o", "to", metavar="FILE|-", help="File or folder to write; - is standard output.")
-_replace = click.option("--replace", is_flag=True, help="Replace what has this name.")
-_skip_bad = click.option("--skip-bad", is_flag=True, help="Exit with 0 although records could not be read.")
+_replace = click.option("--replace", is_flag=True, help="Overwrite an existing file or folder.")
+_skip_bad = click.option("--skip-bad", is_flag=True, help="Exit with 0 even if records could not be read.")
 
 for _form in FORMS:
     export.add_command(_command(_form))

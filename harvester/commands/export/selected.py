@@ -34,7 +34,7 @@ _OPTIONS = (
     click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="Posts of this kind."),
     click.option("--query", default="", metavar="QUERY", help="Posts that `search QUERY` would find."),
     click.option(
-        "--included", is_flag=True, help="Also posts that came along with others, e.g. quoted ones."
+        "--included", is_flag=True, help="Also posts that were received with others, e.g. quoted ones."
     ),
     click.option(
         "--duplicates",

@@ -94,7 +94,7 @@ def _tell_selected(collection_id: str, figures: "Tree", *, dry_run: bool) -> Non
         advise(nothing_selected(collection_id, figures))
 
 
-@click.command("retry", help="Have the failed lists of COLLECTION_ID collected again.")
+@click.command("retry", help="Collect the failed lists of COLLECTION_ID again.")
 @collection_id_argument
 @dry_run_option
 @json_option
@@ -112,7 +112,7 @@ def retry(collection_id: str, dry_run: bool, as_json: bool, workspace: Workspace
     what = f"{counted(len(lists), 'list')} of depth {depth}"
     if not lists:
         print_line(f"No list of depth {depth} of {collection_id} has failed.")
-    elif not announce_dry_run(dry_run, f"have {what} of {collection_id} collected again"):
+    elif not announce_dry_run(dry_run, f"collect {what} of {collection_id} again"):
         print_line(f"The next harvest of {collection_id} collects {what} again.")
         advise(f"`{start_command(found.tree)}` starts it.")
 

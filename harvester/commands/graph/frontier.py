@@ -27,7 +27,7 @@ from harvester.text import counted
     metavar="FILE|-",
     help="File to write, packed if its name ends in .gz.  [default: standard output]",
 )
-@click.option("--replace", is_flag=True, help="Replace what has this name.")
+@click.option("--replace", is_flag=True, help="Overwrite an existing file.")
 @json_option
 @in_workspace
 def frontier(

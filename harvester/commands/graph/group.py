@@ -16,11 +16,11 @@ graph.defer(
     Deferred(
         "reselect", "graph.change:reselect", "Select the last depth of COLLECTION_ID again, at no cost."
     ),
-    Deferred("retry", "graph.change:retry", "Have the failed lists of COLLECTION_ID collected again."),
+    Deferred("retry", "graph.change:retry", "Collect the failed lists of COLLECTION_ID again."),
     Deferred(
         "frontier", "graph.frontier:frontier", "Print the ids of a depth of the crawl of COLLECTION_ID."
     ),
     Deferred(
-        "workers", "graph.workers:workers", "Have several apps read one crawl; see docs/graph-workers.md."
+        "workers", "graph.workers:workers", "Divide one crawl among several apps; see docs/graph-workers.md."
     ),
 )

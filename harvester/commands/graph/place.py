@@ -31,9 +31,9 @@ def require_graph(workspace: Workspace, collection_id: str) -> tuple[CollectionK
     keys, tree = require_collection(workspace, collection_id)
     if not is_crawl(tree):
         raise HarvesterError(
-            f"{collection_id} is no graph collection.",
+            f"{collection_id} is not a graph collection.",
             hint=f"It is a {tree['type']}, which has no crawl; "
-            "`collection-config template graph --id ID` begins one that has.",
+            "`collection-config template graph --id ID` describes one that has.",
             exit_code=Exit.USAGE,
         )
     return keys, tree

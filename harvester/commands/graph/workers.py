@@ -30,12 +30,12 @@ from harvester.text import counted, listed
 
 _TERMS = (
     "X counts limits by app, and its terms allow several apps for one purpose only with its consent; it may "
-    "suspend apps and accounts that get around a limit. Go on only if X has agreed."
+    "suspend apps and accounts that get around a limit. Continue only if X has agreed."
 )
 _COLUMNS = ("worker", "profile", "state", "users")
 
 
-@click.group("workers", cls=Group, help="Have several apps read one crawl; see docs/graph-workers.md.")
+@click.group("workers", cls=Group, help="Divide one crawl among several apps; see docs/graph-workers.md.")
 def workers() -> None:
     pass
 
@@ -78,7 +78,7 @@ def _planned(workspace: Workspace, tree: Collection, names: Sequence[str]) -> Tr
     made: Tree = {**tree, WORKERS: {"profiles": list(names)}}
     if problems := list(worker_problems(made)):
         raise HarvesterError(
-            "These workers cannot be.",
+            "These workers are not valid.",
             problems,
             hint="Name each profile once, and use the order bfs.",
             exit_code=Exit.USAGE,
@@ -92,7 +92,7 @@ def _require_room_for(tree: Collection, names: Sequence[str]) -> None:
     if parent := tree.get("worker_of"):
         raise HarvesterError(
             f"{tree['id']} is a worker of {parent}.",
-            hint=f"Name that: `graph workers plan {parent} --profiles a,b`.",
+            hint=f"Use its collection: `graph workers plan {parent} --profiles a,b`.",
             exit_code=Exit.USAGE,
         )
     before = profiles_of(tree)
@@ -106,7 +106,7 @@ def _require_room_for(tree: Collection, names: Sequence[str]) -> None:
         raise HarvesterError(
             f"{tree['id']} has {len(before)} workers, and {counted(len(names), 'profile')} "
             f"{'is' if len(names) == 1 else 'are'} named.",
-            hint="A worker keeps its lists, so workers are not taken back; name a profile for each.",
+            hint="A worker keeps its lists and cannot be removed; name a profile for each.",
             exit_code=Exit.USAGE,
         )
 
@@ -118,7 +118,7 @@ def _require_an_app_each(tree: Collection, names: Sequence[str], settings: Setti
         if app and app in owners:
             raise HarvesterError(
                 f"{owners[app]} and {name} have keys of the same app, which has one limit.",
-                hint="Name profiles of different apps; keys in the environment go before all profiles.",
+                hint="Name profiles of different apps; keys in the environment override profiles.",
                 exit_code=Exit.USAGE,
             )
         owners[app] = name
@@ -251,7 +251,7 @@ def status(collection_id: str, as_json: bool, workspace: Workspace) -> None:
     for user, why in depth.failed.items():
         click.echo(f"Failed: {user}{f' ({why})' if why else ''}")
     if depth.failed:
-        click.echo(f"`graph retry {collection_id}` has them collected again.")
+        click.echo(f"`graph retry {collection_id}` collects them again.")
 
 
 def _with_workers(workspace: Workspace, collection_id: str) -> tuple[CollectionKeys, Collection]:

@@ -88,7 +88,7 @@ def _lines(data: bytes, algorithm: str) -> tuple[dict[str, list[str]], list[str]
         if found:
             lines.setdefault(found[2], []).append(found[1])
         else:
-            problems.append(f"line {number} of it is no line of a manifest: {line[:60]!r}")
+            problems.append(f"line {number} of it is not a line of a manifest: {line[:60]!r}")
     return lines, problems
 
 

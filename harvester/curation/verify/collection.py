@@ -96,7 +96,7 @@ class CollectionCase:
         if not isinstance(collection, dict) or not (version := collection.get("version")):
             return
         if type(version) is not int:
-            why = "its version is no whole number: edited by hand, or damaged"
+            why = "its version is not a whole number: edited by hand, or damaged"
             yield Finding(COLLECTION, Verdict.UNEXPECTED, why)
         else:
             yield from self._history(collection, [(name, trees[name]) for name in found])
@@ -112,7 +112,7 @@ class CollectionCase:
     def _harvest_of(self, name: str, changeset: Any) -> Iterator[Finding]:
         began = changeset.get("harvest_timestamp") if isinstance(changeset, dict) else None
         if began and (folder := self._folder(began)) not in self.states:
-            why = f"{name} tells of this harvest, and nothing of it is there"
+            why = f"{name} refers to this harvest, whose folder is missing"
             yield Finding(folder.removeprefix(self.keys.folder), Verdict.MISSING_LOST, why)
 
     def _replayed(self, collection: Tree, changesets: list[tuple[str, Tree]]) -> Iterator[Finding]:
@@ -125,7 +125,7 @@ class CollectionCase:
             try:
                 tree = apply(tree, changeset["update"], changeset["delete"])
             except (KeyError, TypeError, AttributeError):
-                yield Finding(name, Verdict.CORRUPT, "it is no changeset")
+                yield Finding(name, Verdict.CORRUPT, "it is not a changeset")
                 return
         if without_secrets(tree) != without_secrets(collection):
             why = "it differs from its changesets: edited by hand, or it or one of them is damaged"
@@ -133,7 +133,7 @@ class CollectionCase:
 
     def _last(self, last: Any) -> Iterator[Finding]:
         if LAST_HARVEST not in self._there and {"", RUNNING} < {"", RUNNING, *self.states.values()}:
-            yield Finding(LAST_HARVEST, Verdict.MISSING_LOST, "there is one where a harvest has ended")
+            yield Finding(LAST_HARVEST, Verdict.MISSING_LOST, "a collection with an ended harvest has one")
         if not isinstance(last, dict):
             return
         folder = self._folder(last.get("harvest_id"))
@@ -156,7 +156,7 @@ def _lost(changesets: list[Any], found: list[str]) -> Iterator[Finding]:
     for changeset in changesets:
         before = changeset.get("parent") if isinstance(changeset, dict) else None
         if before and CHANGESETS + str(before) not in found:
-            why = "another one or collection.json follows it, and it is not there"
+            why = "another changeset or collection.json follows it, but it is missing"
             yield Finding(f"{CHANGESETS}{before}", Verdict.MISSING_LOST, why)
 
 

@@ -193,7 +193,7 @@ class _Gunzip:
         self.lines.end()
 
     def _strange(self) -> str:
-        return f"what follows byte {self.ends[-1]:,} is no whole gzip" if self.ends else ""
+        return f"what follows byte {self.ends[-1]:,} is not a whole gzip" if self.ends else ""
 
 
 class _Lines:

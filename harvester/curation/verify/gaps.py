@@ -36,7 +36,7 @@ class Told:
         yield from _of_gaps(self.gaps)
         for gap in self.gaps:
             if why := network.why_impossible(gap):
-                reason = f"its gap from {gap.get('from')} to {gap.get('to')} cannot be: {why}"
+                reason = f"its gap from {gap.get('from')} to {gap.get('to')} is impossible: {why}"
                 yield Finding(HARVEST, Verdict.IMPOSSIBLE_GAP, reason)
 
     def against(self, events: bytes) -> Iterator[Finding]:
@@ -101,7 +101,7 @@ def _with_repairs(part: Part, closed: Mapping[Place, dict[str, Any]]) -> Part:
     )
     kept = [each for each in part.findings if each.verdict not in (Verdict.GAP, Verdict.REPAIRED)]
     lost = [gap for gap in gaps if gap.get("repaired") and _place(part.folder, gap) not in closed]
-    why = "it says that its gap from {} to {} was repaired, and no repair that is there says so"
+    why = "it says that its gap from {} to {} was repaired, but no stored repair says so"
     missing = [
         Finding(HARVEST, Verdict.MISSING_LOST, why.format(gap.get("from"), gap.get("to"))) for gap in lost
     ]

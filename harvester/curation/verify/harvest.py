@@ -140,7 +140,7 @@ class Case:
                 yield Finding(MANIFESTS[algorithm], Verdict.CORRUPT, why)
         for algorithm, said in digests:
             if len(set(said)) > 1:
-                why = f"it names {name} {len(said)} times: it was written over by another of the same second"
+                why = f"it names {name} {len(said)} times: another harvest of the same second overwrote it"
                 yield Finding(MANIFESTS[algorithm], Verdict.UNEXPECTED, why)
 
     def _corrupt(self, name: str, content: Content) -> Finding:
@@ -215,9 +215,11 @@ class Case:
         for name in filter(is_side, self.claims.names):
             segment = segment_of(name)
             if segment not in self.sizes:
-                yield Finding(name, Verdict.UNEXPECTED, f"it tells of {segment}, which is not there")
+                yield Finding(name, Verdict.UNEXPECTED, f"it refers to {segment}, which is missing")
             elif name in read and segment in read and read[name].last_line > read[segment].lines:
-                why = f"it tells of line {read[name].last_line} of {segment}, which has {read[segment].lines}"
+                why = (
+                    f"it refers to line {read[name].last_line} of {segment}, which has {read[segment].lines}"
+                )
                 yield Finding(name, Verdict.WRONG_COUNT, why)
 
     def _of_summary(self) -> Iterator[Finding]:
@@ -239,7 +241,7 @@ class Case:
         if file in self.unreadable or file in {finding.name for finding in self.claims.findings}:
             return
         if self.claims.of_2019:
-            yield Finding(file, Verdict.UNFINISHED, "it is not there: this harvest of 2019 failed")
+            yield Finding(file, Verdict.UNFINISHED, "it is missing: this harvest of 2019 failed")
         else:
             yield Finding(file, Verdict.MISSING_LOST, "a harvest writes it before anything else")
 
@@ -259,10 +261,10 @@ class Case:
         digits = "".join(self.folder.rstrip("/").split("/")[-6:])
         begun = "".join(filter(str.isdigit, str(said.get("harvest_timestamp", ""))))[:14]
         if said.get("collection_id") != collection_id:
-            why = f"it is of collection {said.get('collection_id')!r}"
+            why = f"it belongs to collection {said.get('collection_id')!r}"
             yield Finding(file, Verdict.CORRUPT, why)
         if begun != digits:
-            why = f"it is of another harvest ({said.get('harvest_timestamp')})"
+            why = f"it belongs to another harvest ({said.get('harvest_timestamp')})"
             yield Finding(file, Verdict.CORRUPT, why)
 
     def _counts(self, file: str, said: Mapping[str, Any]) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ def _keys_of(keys: CollectionKeys, digits: str) -> HarvestKeys:
     try:
         return keys.harvest(datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC))
     except ValueError:
-        raise NotFound(f"{digits} is no time of a harvest.", hint="See the list of harvests.") from None
+        raise NotFound(f"{digits} is not the time of a harvest.", hint="See the list of harvests.") from None
 
 
 def _page(pages: Pages, keys: CollectionKeys, digits: str) -> Page:

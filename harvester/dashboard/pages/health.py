@@ -66,7 +66,7 @@ def _problems(rows: list[Tree]) -> Table:
         Column("last_harvest", "Last harvest", tables.TIME),
         Column("detail", "Detail", tables.DETAIL),
     )
-    return Table(columns, linked, empty="No collection needs a look.", size=500)
+    return Table(columns, linked, empty="No collection needs attention.", size=500)
 
 
 def _checks(rows: list[Tree]) -> Table:

@@ -213,7 +213,7 @@ class Lists:
             try:
                 read(line, when)
             except (msgspec.MsgspecError, ValueError) as error:
-                self.hear(BadRecord(key, line.number, f"is no line of a list: {error}"))
+                self.hear(BadRecord(key, line.number, f"is not a line of a list: {error}"))
 
     def _add_ended(self, collection: str, line: RawLine, when: bytes) -> None:
         ended = _read_ended(line.raw)

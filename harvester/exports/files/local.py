@@ -76,7 +76,7 @@ def ids_in(
         if text.isdigit():
             yield text.decode()
         elif text:
-            hand_on(BadRecord(name, line.number, f"is no id and no record: {text[:40]!r}"), on_bad)
+            hand_on(BadRecord(name, line.number, f"is neither an id nor a record: {text[:40]!r}"), on_bad)
 
 
 def _is_text(name: str) -> bool:
@@ -112,6 +112,6 @@ def packed_id(text: str) -> bytes:
     number = whole_number(text, most=GREATEST_PACKED)
     if number is None:
         raise HarvesterError(
-            f"The id {text[:40]} is no number of 64 bits.", hint="Write ids as text.", exit_code=Exit.USAGE
+            f"The id {text[:40]} is not a 64-bit number.", hint="Write ids as text.", exit_code=Exit.USAGE
         )
     return number.to_bytes(_ID)

@@ -192,7 +192,7 @@ def _token(found: Any) -> dict[str, Any]:
     token: str = (found.meta.next_token if found.meta else None) or ""
     broken = ""
     if printable(token) != token:
-        broken = "the token of the next page is no text"
+        broken = "the token of the next page is not text"
     elif len(token) > _LONGEST_TOKEN:
         broken = f"the token of the next page has {len(token):,} characters"
     if not broken:

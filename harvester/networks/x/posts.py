@@ -93,7 +93,7 @@ def _unusual(line: bytes, why: str) -> list[Post]:
     try:
         found = _of(_line.decode(text), text)
     except ValueError:
-        raise BrokenLine(1, f"has a post without an id, or is no record: {why}") from None
+        raise BrokenLine(1, f"has a post without an id, or is not a record: {why}") from None
     # What was received stays as it is where it is one post; of a page there is no other way.
     return [found[0]._replace(value=line)] if len(found) == 1 and not _is_page(text) else found
 

@@ -72,7 +72,7 @@ def profiles(line: bytes) -> Sequence[Profile]:
         try:
             found = _pages.decode(readable(line))
         except ValueError as error:
-            raise BrokenLine(1, f"is no page of accounts: {error}") from None
+            raise BrokenLine(1, f"is not a page of accounts: {error}") from None
     # What is no number is no account: it would be a line of a frontier.
     return [_profile(user) for user in found.data or () if user.id.isdecimal()]
 

@@ -79,7 +79,7 @@ def test_streams_of_one_task_end_one_after_the_other_and_the_service_with_the_la
     until(lambda: site.ecs.newest() is not before and site.state("b") == "stopped")
     until(lambda: site.tweets("b"))
     said = list(compute.log("a", lines=100, follow=False, stop=Stop()))
-    assert any("a: the stream was stopped or is through, and is not started." in line for line in said)
+    assert any("a: the stream was stopped or has ended, and is not started." in line for line in said)
     compute.stop_service("b", within=60)
     assert compute.tasks() == []
     until(lambda: all(service.status == "INACTIVE" for service in site.ecs.services))

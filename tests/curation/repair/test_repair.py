@@ -305,7 +305,7 @@ def test_a_gap_that_is_closed_by_no_repair_that_is_there_is_a_failure(tmp_path: 
         report = _verified(stage)
         assert report.damaged
         ((_, reason),) = _said(report, "MISSING_LOST")
-        assert reason.endswith("was repaired, and no repair that is there says so")
+        assert reason.endswith("was repaired, but no stored repair says so")
 
 
 def test_a_repair_that_does_not_say_what_its_events_do_is_found(tmp_path: Path) -> None:

@@ -253,7 +253,7 @@ def test_a_damaged_line_is_named_and_left_out(fans: Typist) -> None:
     (folder / "lists.jsonl").write_bytes(b'{"user": 5\n')
     told = fans.person("export", "edges", "fans", "-o", "x.csv")
     assert told.code == 1
-    assert "lists.jsonl, line 1: is no line of a list" in told.err
+    assert "lists.jsonl, line 1: is not a line of a list" in told.err
     assert Path("x.csv").exists()
 
 

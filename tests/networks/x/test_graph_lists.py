@@ -347,7 +347,7 @@ def test_a_hiccup_of_minutes_is_waited_for_and_after_a_longer_one_the_list_conti
         assert end["outcome"] == ("complete" if many == times else "failed")
         assert end["received"] == len(truth) or end["why"].startswith(why)
     assert (ended.outcome.state, ended.outcome.reason) == (PARTIAL, "1 user failed")
-    assert ended.outcome.hint == f"`graph retry {name}` has their lists collected again."
+    assert ended.outcome.hint == f"`graph retry {name}` collects their lists again."
     assert [event["detail"] for event in ended.events] == [end["why"]]
     assert ended.seconds > 150 or times == 1
     again = _retried(faulty, name, after=ended)

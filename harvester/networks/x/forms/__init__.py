@@ -31,7 +31,7 @@ def _judged(line: bytes, read: Callable[[bytes], _T]) -> _T:
     try:
         return read(text)
     except (ValueError, RecursionError) as error:
-        raise BrokenLine(1, f"is no record: {error}") from None
+        raise BrokenLine(1, f"is not a record: {error}") from None
 
 
 def _rows(line: bytes) -> Rows:

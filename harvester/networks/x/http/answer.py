@@ -163,12 +163,12 @@ def _head(text: bytes) -> tuple[str, int, dict[str, str]]:
     first, *lines = text.decode("latin-1").split("\r\n")
     version, _, rest = first.partition(" ")
     if not version.startswith("HTTP/1."):
-        raise ProtocolError(f"{first[:40]!r} is no answer of HTTP/1.1")
+        raise ProtocolError(f"{first[:40]!r} is not an answer of HTTP/1.1")
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip():
-            raise ProtocolError(f"{line[:40]!r} is no header")
+            raise ProtocolError(f"{line[:40]!r} is not a header")
         name, value = name.lower(), value.strip()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return version, _number(rest[:3], 10), headers
@@ -176,8 +176,8 @@ def _head(text: bytes) -> tuple[str, int, dict[str, str]]:
 
 def _number(text: str, base: int) -> int:
     if not (text.isascii() and text.isalnum()):
-        raise ProtocolError(f"{text[:40]!r} is no number")
+        raise ProtocolError(f"{text[:40]!r} is not a number")
     try:
         return int(text, base)
     except ValueError:
-        raise ProtocolError(f"{text[:40]!r} is no number") from None
+        raise ProtocolError(f"{text[:40]!r} is not a number") from None

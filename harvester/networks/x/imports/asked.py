@@ -66,7 +66,9 @@ def _rule(entry: Tree) -> tuple[CollectionRule | None, str]:
     if rules and not problems:
         return rules[0], ""
     place = called(entry)
-    return None, "; ".join(problem.removeprefix(place).strip(" :.") for problem in problems) or "is no rule"
+    return None, "; ".join(
+        problem.removeprefix(place).strip(" :.") for problem in problems
+    ) or "is not a rule"
 
 
 def _entry(named: Mapping[str, Any], value: Value) -> tuple[Tree, str]:
@@ -110,7 +112,7 @@ def _given_metadata(given: Any, problems: list[str]) -> Tree:
     if isinstance(given, str) and given.strip():
         given = _json(given)
     if given and not isinstance(given, dict):
-        problems.append("its metadata is no JSON object")
+        problems.append("its metadata is not a JSON object")
         return {}
     return dict(given or {})
 

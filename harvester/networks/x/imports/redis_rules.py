@@ -190,7 +190,7 @@ def _of_keys(client: "Redis", keys: Sequence[str]) -> Iterator[Row]:
 def _of_key(key: str, kind: str, content: Any) -> Iterator[Row]:
     named = _KEY.fullmatch(key)
     if not named or kind not in ("hash", "set"):
-        yield Row(key, {"value": key}, f"is a {kind}" if named else "is no key of a rule")
+        yield Row(key, {"value": key}, f"is a {kind}" if named else "is not the key of a rule")
     elif kind == "set":
         for value in sorted(content):
             yield _row(key, {b"value": value}, named[1])

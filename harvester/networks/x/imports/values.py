@@ -32,7 +32,7 @@ def value_of(kind: str, given: Any) -> Value:
     """The value of a rule whose type is called `kind` where it comes from."""
     meaning = _TYPES.get(kind.strip().lower())
     if meaning is None:
-        return Value("", problem=f"the type {kind} is none of: {', '.join(_TYPES)}")
+        return Value("", problem=f"the type {kind} is not one of: {', '.join(_TYPES)}")
     if isinstance(given, bool | dict) or (isinstance(given, list) and meaning is not _box):
         return Value("", problem="its value is not text")
     if given is None or not _text(given):
@@ -77,7 +77,7 @@ def _box(given: Any) -> Value:
     plain = all(_is_number(part) for part in text.split(","))
     numbers = text.split(",") if plain else re.split(r"[\s,]+", text.strip("[]() \t"))
     if len(numbers) != 4 or not all(map(_is_number, numbers)):
-        return Value("", problem="is no box of four numbers: west, south, east, north")
+        return Value("", problem="is not a box of four numbers: west, south, east, north")
     return Value("geo", ",".join(number.strip() for number in numbers), corrected=not plain)
 
 

@@ -152,7 +152,7 @@ def _listed(answer: Answer) -> dict[str, Any]:
     named = [rule for rule in map(_known, objects(data)) if {"id", "value"} <= rule.keys()]
     empty = data == [] and isinstance(meta, dict) and not number(meta.get("result_count"))
     if not (empty or (named and len(named) == len(data))):
-        raise NotAPage("the answer is no list of rules")
+        raise NotAPage("the answer is not a list of rules")
     return body
 
 

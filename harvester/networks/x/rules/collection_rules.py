@@ -202,9 +202,9 @@ def _member_problems(rule: Tree) -> Iterator[str]:
     if rule.get("id") is not None and (problem := _id_problem(rule["id"])):
         yield f"has the id {repr(rule['id'])[:_ID_LENGTH]}; an id {problem}."
     if isinstance(tag := rule.get("tag", ""), bool) or not isinstance(tag, str | int | None):
-        yield "has a tag that is no text."
+        yield "has a tag that is not text."
     if not isinstance(rule.get("metadata", {}), dict):
-        yield "has metadata that is no object."
+        yield "has metadata that is not an object."
 
 
 def _choice_problems(rule: Tree, name: str, known: tuple[str, ...]) -> Iterator[str]:

@@ -30,7 +30,7 @@ def spelled(kind: str, given: Any) -> str:
     if kind == USERID and isinstance(given, int) and not isinstance(given, bool):
         given = str(given)
     if not isinstance(given, str):
-        raise ValueError(f"its value is {repr(given)[:60]}, which is no text")
+        raise ValueError(f"its value is {repr(given)[:60]}, which is not text")
     return _SPELLED[kind](given.strip())
 
 
@@ -103,20 +103,22 @@ def _hashtags(text: str) -> str:
     tags = [word.lstrip("#\uff03") for word in text.replace(",", " ").split()]
     for tag in tags:
         if not is_tag(tag):
-            raise ValueError(f"#{tag[:60]} is no hashtag, which has letters, digits and '_'")
+            raise ValueError(f"#{tag[:60]} is not a hashtag, which has letters, digits and '_'")
     return " ".join(f"#{tag}" for tag in tags)
 
 
 def _name(text: str) -> str:
     name = text.removeprefix("@")
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{text[:60]!r} is no name of an account, which has 1 to 15 of a-z, 0-9 and '_'")
+        raise ValueError(
+            f"{text[:60]!r} is not the name of an account, which has 1 to 15 of a-z, 0-9 and '_'"
+        )
     return name.lower()
 
 
 def _user_id(text: str) -> str:
     if not is_id(text):
-        raise ValueError(f"{text[:60]!r} is no user id, which is a number")
+        raise ValueError(f"{text[:60]!r} is not a user id, which is a number")
     return text
 
 
@@ -188,7 +190,7 @@ def corners(value: str) -> Box:
 def _box(given: Any) -> Box:
     parts = given.split(",") if isinstance(given, str) else given
     if not isinstance(parts, list) or len(parts) != 4:
-        raise ValueError(f"{repr(given)[:60]} is no box, which has four numbers: west, south, east, north")
+        raise ValueError(f"{repr(given)[:60]} is not a box, which has four numbers: west, south, east, north")
     try:
         return _checked(tuple(map(_number, parts)))
     except ValueError as error:
@@ -216,7 +218,7 @@ def _number(given: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(given, bool) or not math.isfinite(number):
-        raise ValueError(f"{repr(given)[:60]} is no number")
+        raise ValueError(f"{repr(given)[:60]} is not a number")
     return number
 
 
@@ -227,7 +229,7 @@ def _listed(value: Any, name: str, problems: list[str], kind: Any) -> list[str]:
     found: list[str] = []
     for part in value if isinstance(value, list) else [value]:
         if isinstance(part, bool) or not isinstance(part, kind):
-            problems.append(f"filter.{name} holds {part!r}, which is no text.")
+            problems.append(f"filter.{name} holds {part!r}, which is not text.")
         else:
             # A comma within quotes belongs to the phrase.
             found.extend(re.findall(r'(?:"[^"]*"|[^,])+', str(part)))
@@ -245,7 +247,7 @@ def _numbers(locations: Any, problems: list[str]) -> list[float]:
         try:
             numbers.append(_number(part))
         except ValueError:
-            problems.append(f"{part!r} in filter.locations is no number.")
+            problems.append(f"{part!r} in filter.locations is not a number.")
     return numbers
 
 

@@ -60,14 +60,14 @@ def test_other_columns_and_those_of_metadata_are_one_object() -> None:
     ("row", "reason"),
     [
         ({"value": "a", "status": "paused"}, "the status paused is neither active nor inactive"),
-        ({"value": "a", "metadata": "b"}, "its metadata is no JSON object"),
+        ({"value": "a", "metadata": "b"}, "its metadata is not a JSON object"),
         ({"value": "a", "metadata": '{"b": 1}', "b": "2"}, "it has b twice in its metadata"),
         ({"value": "a", "metadata.b": "1", "b": "2"}, "it has b twice in its metadata"),
         ({"value": "a", "VALUE": "b"}, "has two columns of one name"),
         ({"value": "a", "tag": ["b"]}, "its tag is not text"),
         ({"value": {"a": 1}}, "its value is not text"),
         ({"value": "a", "id": "b:c"}, "has the id 'b:c'; an id is text that can be printed, without ':'"),
-        ({"value": "a", "type": "topic"}, "the type topic is none of: "),
+        ({"value": "a", "type": "topic"}, "the type topic is not one of: "),
         ({"tag": "a"}, "has no value"),
     ],
 )

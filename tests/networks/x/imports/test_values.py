@@ -61,9 +61,9 @@ def test_what_is_known_is_corrected(kind: str, given: str, type: str, text: str)
         ("keyword", "...", "holds no word"),
         ("keyword", "  ", "has no value"),
         ("keyword", None, "has no value"),
-        ("geo", "1,2,3", "is no box"),
-        ("geo", "Paris", "is no box"),
-        ("topic", "happy", "the type topic is none of: keyword"),
+        ("geo", "1,2,3", "is not a box"),
+        ("geo", "Paris", "is not a box"),
+        ("topic", "happy", "the type topic is not one of: keyword"),
     ],
 )
 def test_what_is_no_rule_is_named(kind: str, given: Any, problem: str) -> None:

@@ -91,7 +91,7 @@ WRONG = {
     "no object": ("cat", "rules[0] is not an object with a value: 'cat'."),
     "no value": ({"tag": "x"}, "rules[0] has no value."),
     "an empty value": ({"id": "r-1", "value": "  "}, "Rule r-1 has no value."),
-    "a number for text": ({"value": 5}, "rules[0]: its value is 5, which is no text."),
+    "a number for text": ({"value": 5}, "rules[0]: its value is 5, which is not text."),
     "a mistyped key": ({"value": "cat", "tga": "y"}, "rules[0] has an unknown key tga. Did you mean tag?"),
     "another key": (
         {"value": "cat", "colour": "y"},
@@ -114,16 +114,16 @@ WRONG = {
     "an empty id": ({"value": "cat", "id": ""}, "rules[0] has the id ''; an id is text"),
     "a long id": ({"value": "cat", "id": "x" * 101}, "an id has at most 100 characters"),
     "the id of packed rules": ({"value": "cat", "id": "pack-7"}, "like pack-1 is that of packed rules"),
-    "a tag of two": ({"value": "cat", "tag": ["a"]}, "rules[0] has a tag that is no text."),
-    "metadata of text": ({"value": "cat", "metadata": "a"}, "rules[0] has metadata that is no object."),
+    "a tag of two": ({"value": "cat", "tag": ["a"]}, "rules[0] has a tag that is not text."),
+    "metadata of text": ({"value": "cat", "metadata": "a"}, "rules[0] has metadata that is not an object."),
     "a keyword of none": ({"type": "keyword", "value": "..."}, "'...' holds no word"),
-    "no hashtag": ({"type": "hashtag", "value": "rock-n-roll"}, "#rock-n-roll is no hashtag"),
-    "a hashtag of an emoji": ({"type": "hashtag", "value": "#🌊"}, "#🌊 is no hashtag"),
-    "a hashtag of none": ({"type": "hashtag", "value": "#"}, "# is no hashtag"),
+    "no hashtag": ({"type": "hashtag", "value": "rock-n-roll"}, "#rock-n-roll is not a hashtag"),
+    "a hashtag of an emoji": ({"type": "hashtag", "value": "#🌊"}, "#🌊 is not a hashtag"),
+    "a hashtag of none": ({"type": "hashtag", "value": "#"}, "# is not a hashtag"),
     "a name with a blank": ({"type": "username", "value": "two words"}, "'two words' is no name"),
     "a word for an account": (
         {"id": "7", "type": "userid", "value": "ishouldbeint"},
-        "Rule 7: 'ishouldbeint' is no user id, which is a number.",
+        "Rule 7: 'ishouldbeint' is not a user id, which is a number.",
     ),
     "a box without an area": (
         {"id": "g-1", "type": "geo", "value": "80,80,80,80"},
@@ -139,9 +139,9 @@ WRONG = {
         "a box across longitude 180 is two boxes",
     ),
     "a box upside down": ({"type": "geo", "value": [1, 9, 2, 3]}, "south is not south of north"),
-    "three corners": ({"type": "geo", "value": "1,2,3"}, "is no box, which has four numbers"),
-    "words for corners": ({"type": "geo", "value": "a,b,c,d"}, "'a' is no number"),
-    "no number": ({"type": "geo", "value": ["nan", 1, 2, 3]}, "'nan' is no number"),
+    "three corners": ({"type": "geo", "value": "1,2,3"}, "is not a box, which has four numbers"),
+    "words for corners": ({"type": "geo", "value": "a,b,c,d"}, "'a' is not a number"),
+    "no number": ({"type": "geo", "value": ["nan", 1, 2, 3]}, "'nan' is not a number"),
 }
 
 

@@ -38,7 +38,7 @@ def test_what_is_no_rule_is_told_and_the_rest_is_added() -> None:
 
     assert [rule.value for rule in found.added] == ["12"]
     assert found.unusable == (
-        "ishouldbeint: 'ishouldbeint' is no user id, which is a number.",
+        "ishouldbeint: 'ishouldbeint' is not a user id, which is a number.",
         "(no value): has no value.",
         "x: has the id 'a:b'; an id is text that can be printed, without ':'.",
         "dog: another rule has the id 1.",

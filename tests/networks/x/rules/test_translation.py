@@ -76,11 +76,11 @@ PROBLEMS = {
     "three corners": ({"locations": "1,2,3"}, "each box has four|a box has four"),
     "the whole earth": ({"locations": "-180,-90,180,90"}, "boxes of 25 miles"),
     "corners the wrong way": ({"locations": "10,10,5,20"}, "west,south,east,north"),
-    "no number": ({"locations": "a,b,c,d"}, "is no number"),
+    "no number": ({"locations": "a,b,c,d"}, "is not a number"),
     "a term that is too long": ({"track": "x" * 2000}, "2000 characters"),
     "a rule that is too long": ({"rules": [{"value": "x" * 2000}]}, "2000 characters, and a live rule at"),
     "a rule without a value": ({"rules": [{"tag": "x"}]}, "has no value"),
-    "a number for a word": ({"track": 5}, "filter.track holds 5, which is no text"),
+    "a number for a word": ({"track": 5}, "filter.track holds 5, which is not text"),
     "a number among words": ({"track": ["flood", 1.5]}, "no text"),
 }
 
