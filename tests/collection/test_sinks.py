@@ -66,7 +66,7 @@ def test_sinks_are_a_list() -> None:
     "place", ["a..b", "-a.org", "a.org:0", "a.org:65536", f"{'a' * 64}.org", "a.org:", "[::1]"]
 )
 def test_an_address_without_a_host_or_port_is_refused(place: str) -> None:
-    assert "is no https:// address" in _one({"type": "webhook", "url": f"https://{place}/hook"})
+    assert "is not an https:// address" in _one({"type": "webhook", "url": f"https://{place}/hook"})
 
 
 @pytest.mark.parametrize("place", ["a.org:65535", "a-b.c_d.org.", "10.0.0.1:8443", "localhost"])

@@ -76,7 +76,7 @@ def test_a_collection_with_workers_is_not_harvested_itself() -> None:
         ({"workers": {"profiles": []}}, "not a list"),
         ({"workers": {"profiles": ["a", "a"]}}, "profile a twice"),
         ({"workers": ["a"]}, "graph workers plan"),
-        ({"worker_of": "other"}, "no worker"),
+        ({"worker_of": "other"}, "is not one of its workers"),
         ({"graph": {"order": "dfs"}}, '"dfs"'),
     ],
 )

@@ -102,8 +102,8 @@ def test_a_collection_without_sinks_has_none(tmp_path: Path, person: Person) -> 
         (("run", "s", "--sink", "stdout", "--to", "stdout"), "Give either --sink or --to."),
         (("run", "s", "--sink", "stdot"), "The collection s has no sink 'stdot'. Did you mean 'stdout'?"),
         (("run", "s", "--to", "stdot"), "--to is 'stdot', which is not a type of sink."),
-        (("run", "s", "--to", "http://example.org/"), "--to is no https:// address"),
-        (("run", "s", "--to", "https://user:pw@example.org/"), "--to is no https:// address"),
+        (("run", "s", "--to", "http://example.org/"), "--to is not an https:// address"),
+        (("run", "s", "--to", "https://user:pw@example.org/"), "--to is not an https:// address"),
         (
             ("run", "s", "--to", "https://example.org", "--secret", "me"),
             "--secret must say where the secret is",

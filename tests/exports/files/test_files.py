@@ -200,7 +200,7 @@ def test_data_sets_are_merged_and_users_of_only_one_are_kept(person: Person) -> 
     Path("thesis").mkdir()
     Path("thesis/work.doc").write_text("a life")
     refused = person("files", "merge", "one", "two", "-o", "thesis", "--replace")
-    assert refused.code == 2 and "is no folder that this export made" in refused.err
+    assert refused.code == 2 and "was not made by this export" in refused.err
     assert person("files", "merge", "one", "two", "-o", "one", "--replace").code == 0
     assert _texts("one/12/12.twt.gz") == ["t3", "t2", "t1"] and Path("thesis/work.doc").exists()
 

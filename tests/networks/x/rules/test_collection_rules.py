@@ -120,7 +120,7 @@ WRONG = {
     "no hashtag": ({"type": "hashtag", "value": "rock-n-roll"}, "#rock-n-roll is not a hashtag"),
     "a hashtag of an emoji": ({"type": "hashtag", "value": "#🌊"}, "#🌊 is not a hashtag"),
     "a hashtag of none": ({"type": "hashtag", "value": "#"}, "# is not a hashtag"),
-    "a name with a blank": ({"type": "username", "value": "two words"}, "'two words' is no name"),
+    "a name with a blank": ({"type": "username", "value": "two words"}, "'two words' is not the name"),
     "a word for an account": (
         {"id": "7", "type": "userid", "value": "ishouldbeint"},
         "Rule 7: 'ishouldbeint' is not a user id, which is a number.",

@@ -81,7 +81,7 @@ PROBLEMS = {
     "a rule that is too long": ({"rules": [{"value": "x" * 2000}]}, "2000 characters, and a live rule at"),
     "a rule without a value": ({"rules": [{"tag": "x"}]}, "has no value"),
     "a number for a word": ({"track": 5}, "filter.track holds 5, which is not text"),
-    "a number among words": ({"track": ["flood", 1.5]}, "no text"),
+    "a number among words": ({"track": ["flood", 1.5]}, "not text"),
 }
 
 
