@@ -71,7 +71,7 @@ class Played:
         case, outcome = self.case, self.ended.outcome
         return (
             *(case.name, case.kind, case.does, str(int(outcome.exit_code)), outcome.state),
-            *(outcome.reason, str(self.lost), str(self.doubled)),
+            *(str(self.lost), str(self.doubled)),
         )
 
 

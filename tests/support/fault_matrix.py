@@ -1,10 +1,12 @@
 """Writes docs/fault-matrix.md: `python -m tests.support.fault_matrix` plays every fault."""
 
+import re
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
-from tests.support.fault_cases import CASES, Played, played
+from tests.support.fault_cases import CASES, Case, Played, played
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "fault-matrix.md"
 HEAD = """# Fault matrix
@@ -14,14 +16,22 @@ harvest against the emulator, with simulated time. `tests/durability/test_fault_
 row, except its seconds, is no longer true. [when-it-goes-wrong.md](when-it-goes-wrong.md) explains the
 reasons.
 
-Exit code, state and reason are those of the harvest that met the fault, as in its `harvest.json`; `s`
-is its duration in simulated seconds. `lost` and `doubled` count records after the next harvest,
-compared with what the emulator served: lost records are neither stored nor in a recorded gap. The test
-stops a stream once it delivers posts again, so its state is `stopped` with exit code 0.
+Exit code and state are those of the harvest that met the fault, as in its `harvest.json`; `s` is its
+duration in simulated seconds. `lost` and `doubled` count records after the next harvest, compared with
+what the emulator served: lost records are neither stored nor in a recorded gap. The test stops a stream
+once it delivers posts again, so its state is `stopped` with exit code 0.
 
-| fault | while reading | what the harvest does | exit | state | reason | lost | doubled | s |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| fault | while reading | what the harvest does | exit | state | lost | doubled | s |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 """
+REASONS = """
+## Reasons
+
+The `reason` in `harvest.json` of those that did not complete, and were not stopped by the test:
+
+"""
+# A stream that the test stopped.
+_THROUGH = "the test is through"
 
 TAIL = """
 ## The store and the disk
@@ -50,22 +60,49 @@ def line(row: Played) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in row.told)} |"
 
 
+def reason(row: Played) -> str:
+    """The entry of a row in the list of reasons, in one line; empty if it has none."""
+    words = " ".join(row.ended.outcome.reason.split())
+    return f"{_place(row.case)}{words}" if words not in ("", _THROUGH) else ""
+
+
+def _place(case: Case) -> str:
+    return f"- **{case.name}**, {case.kind}: "
+
+
+def reasons_told() -> list[str]:
+    """The entries of the list of reasons as the page has them, each in one line."""
+    section = _page().partition(REASONS)[2].partition("\n## ")[0]
+    return [" ".join(entry.split()) for entry in re.split(r"\n(?=- )", section.strip())]
+
+
+def reason_told(case: Case) -> str:
+    """The entry of a fault; empty if it has none."""
+    return next((entry for entry in reasons_told() if entry.startswith(_place(case))), "")
+
+
+def _page() -> str:
+    return PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+
+
 def lines_told() -> list[str]:
     """The rows as the page has them, but for their last column."""
-    text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    table = text.partition("\n## ")[0]
+    table = _page().partition("\n## ")[0]
     rows = [row for row in table.splitlines() if row.startswith("| ")][2:]
     return [row.rstrip("| ").rpartition(" | ")[0] + " |" for row in rows]
 
 
 def main() -> None:
-    rows = []
+    rows, reasons = [], []
     for number, case in enumerate(CASES, 1):
         with tempfile.TemporaryDirectory() as folder:
             row = played(case, Path(folder))
         rows.append(f"{line(row)} {row.ended.seconds:.0f} |")
+        if entry := reason(row):
+            reasons.append(textwrap.fill(entry, 100, subsequent_indent="  ", break_on_hyphens=False))
         sys.stderr.write(f"{number}/{len(CASES)} {rows[-1]}\n")
-    PAGE.write_text(HEAD + "\n".join(rows) + "\n" + TAIL, encoding="utf-8")
+    table, listed = ("\n".join(lines) + "\n" for lines in (rows, reasons))
+    PAGE.write_text(HEAD + table + REASONS + listed + TAIL, encoding="utf-8")
 
 
 if __name__ == "__main__":
