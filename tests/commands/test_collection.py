@@ -234,7 +234,7 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stoppe
         assert [row["collection_id"] for row in person("harvest", "running", "--json").json] == ["live"]
         person.write({**person.file, "filter": {"track": "archive"}})
         said = person.output("collection-config", "update")
-        assert re.search(r"hears of this within \d+ s; changed rules take effect 20 to 40 s later", said)
+        assert re.search(r"applies this within \d+ s; changed rules take effect 20 to 40 s later", said)
         version = person.stored("live")["version"]
         until(
             lambda: person("harvest", "running", "live", "--json").json.get("collection_version") == version
@@ -252,7 +252,7 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stoppe
         )
         person.output("collection-config", "download", "live", "--force")
         said = person.output("collection-config", "update")
-        assert f"live runs with version {version}, not {version + 1}." in said and "hears of this" in said
+        assert f"live runs with version {version}, not {version + 1}." in said and "applies this" in said
         until(
             lambda: person("harvest", "running", "live", "--json").json["collection_version"] == version + 1
         )

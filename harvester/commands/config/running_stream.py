@@ -73,8 +73,8 @@ def _told(workspace: Workspace, keys: CollectionKeys) -> str:
     if not lives:
         return "The changes take effect when the stream starts next."
     return (
-        f"The running stream applies this within {lives * RENEWED_AFTER:.0f} s; changed rules come into "
-        f"force {_IN_FORCE_AFTER} later. " + complete(f"`harvest running {keys.id}` says if it cannot.")
+        f"The running stream applies this within {lives * RENEWED_AFTER:.0f} s; changed rules take "
+        f"effect {_IN_FORCE_AFTER} later. " + complete(f"`harvest running {keys.id}` says if it cannot.")
     )
 
 
