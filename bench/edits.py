@@ -24,7 +24,7 @@ from bench import harvests
 from bench.servers import KEYS, asked, started
 from harvester.clock import moment
 from harvester.collection import history
-from harvester.harvest.lock_content import tell_of_change
+from harvester.harvest.lock_content import note_change
 from harvester.networks.x.post_ids import created
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
@@ -100,7 +100,7 @@ def _edited(store: FolderStore, listed: list[dict[str, Any]], *, edits: int, sec
         listed = [*listed[1:], {"id": f"new{number}", "type": "keyword", "value": f"fresh{number} term"}]
         tree = history.edit(store, _ID, lambda now, rules=listed: {**now, "filter": {"rules": rules}})  # type: ignore[misc]
         version = int(tree["version"])
-        tell_of_change(store, _ID.lock)
+        note_change(store, _ID.lock)
         time.sleep(max(0.0, begun + (number + 1) * seconds / edits - time.monotonic()))
     time.sleep(max(0.0, begun + seconds - time.monotonic()))
     return version

@@ -86,11 +86,11 @@ class Crawling:
             tried.add(place)
             ended = self.harvest()
             if ended.state not in (COMPLETE, PARTIAL):
-                self._tell_left(ended)
+                self._print_left(ended)
                 return ended
             done = done if done and done.state == PARTIAL else ended
 
-    def _tell_left(self, ended: Outcome) -> None:
+    def _print_left(self, ended: Outcome) -> None:
         """Say how many users are left when the money of a crawl is spent, and how to continue."""
         from harvester.graph import approval, crawls
         from harvester.harvest.crawl import OF_SETTING

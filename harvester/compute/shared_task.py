@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harvester.clock import Backoff, Clock, Stop
-from harvester.compute.stream_end import Membership, is_through
+from harvester.compute.stream_end import Membership, is_over
 from harvester.compute.task_log import marked
 from harvester.errors import Exit, HarvesterError
 from harvester.store import Store
@@ -147,7 +147,7 @@ class SharedTask:
 
     def _is_over(self, stream: _Stream, code: int) -> bool:
         try:
-            return is_through(self.store, CollectionKeys(stream.id), code)
+            return is_over(self.store, CollectionKeys(stream.id), code)
         except HarvesterError as away:
             log.warning("%s: cannot read how it ended: %s", stream.id, away)
             return False

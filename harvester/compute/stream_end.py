@@ -15,7 +15,7 @@ from harvester.store.keys import CollectionKeys
 _THROUGH = {Exit.OK, Exit.PARTIAL}
 
 
-def is_through(store: Store, keys: CollectionKeys, code: int) -> bool:
+def is_over(store: Store, keys: CollectionKeys, code: int) -> bool:
     """Whether the harvest that returned this code is the last: a new one would spend its limit again."""
     if code != Exit.RETRY_LATER:
         return code in _THROUGH

@@ -126,7 +126,7 @@ class Ending:
         last: LastHarvest = {"harvest_id": state.harvest, "state": summary["state"]}
         if is_stream(self.used):
             # The next harvest need not read harvest.json for it.
-            last["missed_interval"] = missed_interval.told_in(summary) or {}
+            last["missed_interval"] = missed_interval.missed_in(summary) or {}
         Pointer(self.store, self.keys.last_harvest).write(last)
 
 

@@ -251,7 +251,7 @@ class Harvest:
                 )
             else:
                 self.found_dead = progress.started
-            progress.end(outcome, at=timestamp(self.store.now()), missed=missed_interval.told_in(summary))
+            progress.end(outcome, at=timestamp(self.store.now()), missed=missed_interval.missed_in(summary))
             ending = Ending(context.store, self.keys, recovered.work, recovered.used, progress.summary)
             for what, step in ending.steps():
                 uploads.put(what, step)

@@ -53,7 +53,7 @@ def ask_to_stop(store: Store, key: str) -> None:
     _add(store, key, "stop_asked")
 
 
-def tell_of_change(store: Store, key: str) -> float:
+def note_change(store: Store, key: str) -> float:
     """Write into the lock of a harvest that lives that its collection was changed, after it was.
 
     The owner hears it when it renews the lock, and reads the collection after that. The seconds for which

@@ -52,7 +52,7 @@ def _in_summary(store: Store, keys: CollectionKeys, ended: Tree) -> MissedInterv
     except (NotFound, KeyError):
         # The first version of all left no such summary.
         return None
-    if left := told_in(summary):
+    if left := missed_in(summary):
         return MissedInterval.from_tree(left)
     if ended.get("state") != INTERRUPTED:
         return None
@@ -60,7 +60,7 @@ def _in_summary(store: Store, keys: CollectionKeys, ended: Tree) -> MissedInterv
     return MissedInterval(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
 
 
-def told_in(summary: HarvestSummary) -> Tree | None:
+def missed_in(summary: HarvestSummary) -> Tree | None:
     """What a harvest.json says was missed; the second name is that of builds before 2.0.0."""
     return summary.get("missed_interval", summary.get("unheard"))
 
@@ -91,7 +91,7 @@ def last(store: Store, keys: CollectionKeys) -> Tree:
         return {}
 
 
-def tell_of_death(store: Store, keys: CollectionKeys, work: Work, network: Network) -> Tree:
+def record_death(store: Store, keys: CollectionKeys, work: Work, network: Network) -> Tree:
     """Note the gap that the death of a stream's harvest left, unless an earlier finisher did.
 
     Where events.jsonl is stored already nothing can be added to it: its gaps are the harvest's, and what is

@@ -79,7 +79,7 @@ def recover(
     finalize.complete(work)
     # Interrupted: another one that finished it died as well.
     if is_stream(used) and summary["state"] in (RUNNING, INTERRUPTED):
-        untold = missed_interval.tell_of_death(store, keys, work, network_of(used))
+        untold = missed_interval.record_death(store, keys, work, network_of(used))
         summary = {**summary, "missed_interval": untold} if untold else summary
     work.remember()
     _announce(store, keys, here, work, before)

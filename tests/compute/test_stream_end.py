@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from harvester.clock import timestamp
-from harvester.compute.stream_end import Membership, is_through
+from harvester.compute.stream_end import Membership, is_over
 from harvester.errors import Exit
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
@@ -95,9 +95,9 @@ def test_a_harvest_that_runs_is_the_tasks_unless_it_was_started_elsewhere_since(
 
 
 def test_a_harvest_that_spent_a_limit_is_the_last_and_one_that_was_refused_is_not(store: FolderStore) -> None:
-    assert [is_through(store, _KEYS, code) for code in (Exit.OK, Exit.PARTIAL, Exit.ERROR, -9)] == [
+    assert [is_over(store, _KEYS, code) for code in (Exit.OK, Exit.PARTIAL, Exit.ERROR, -9)] == [
         *(True, True, False, False)
     ]
-    assert not is_through(store, _KEYS, Exit.RETRY_LATER)
+    assert not is_over(store, _KEYS, Exit.RETRY_LATER)
     _ended(store, state="stopped", exit_code=5, limit="budget")
-    assert is_through(store, _KEYS, Exit.RETRY_LATER)
+    assert is_over(store, _KEYS, Exit.RETRY_LATER)

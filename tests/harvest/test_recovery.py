@@ -198,7 +198,7 @@ def test_a_death_before_anything_came_leaves_what_was_missed_before(
     store.create(KEYS.last_harvest, orjson.dumps({"harvest_id": timestamp(BEGAN), "state": "failed"}))
     store.create(HERE.harvest, orjson.dumps({field: earlier.to_tree(), "gaps": []}))
     work = Work.begin(tmp_path / "temp", State(harvest=timestamp(BEGAN + timedelta(hours=1)), owner="me"))
-    missed_interval.tell_of_death(store, KEYS, work, X())
+    missed_interval.record_death(store, KEYS, work, X())
     (gap,) = work.state.gaps
     assert (gap["from"], gap["last_id_before"]) == (timestamp(earlier.since), "17")
 
@@ -237,7 +237,7 @@ def test_a_gap_found_in_the_second_of_the_last_post_does_not_end_before_it(
     line = b'{"data":{"id":"%s"}}\n' % last.encode()
     work.add(Batch(lines=line, posts=1, last_id=last, heard=heard), now=BEGAN)
     work.sync(now=BEGAN)
-    assert missed_interval.tell_of_death(store, KEYS, work, X()) == {}
+    assert missed_interval.record_death(store, KEYS, work, X()) == {}
     (gap,) = work.state.gaps
     assert gap["to"] == timestamp(created(last))
     assert X().why_impossible(gap) == ""

@@ -15,7 +15,7 @@ from harvester.commands.cli.workspace import (
     copy_folder_option,
     in_workspace,
 )
-from harvester.commands.collection.verify import proven, tell_of, verified
+from harvester.commands.collection.verify import exit_code, print_report, verified
 from harvester.errors import Exit, HarvesterError
 from harvester.store.disk import real
 from harvester.store.keys import ROOT, CollectionKeys
@@ -84,24 +84,24 @@ def download(
     left = copy.others(tally.names)
     over = copy.put_here(left) if clean else []
     if dry_run:
-        return _tell_of_dry_run(copy, tally, over, as_json=as_json)
+        return _print_dry_run(copy, tally, over, as_json=as_json)
     removed = _removed(copy, over, yes=yes) if over else []
     left = sorted({*left} - {*removed})
     report = verified(FolderReader(copy.folder, keys.folder), keys, verify, form) if verifies else None
     if as_json:
         print_json(_as_json(copy, tally, left, removed, report))
     else:
-        _tell_of_download(copy, tally, left, removed)
+        _print_result(copy, tally, left, removed)
         if tally.fetched:
             rate = size(int(tally.fetched_bytes / max(took, 0.001)))
             click.echo(f"Took {took:.1f} s, {rate} a second.", err=True)
         if report:
-            tell_of(report)
+            print_report(report)
     _require_all(copy, tally)
-    return int(proven(report) if report else Exit.OK)
+    return int(exit_code(report) if report else Exit.OK)
 
 
-def _tell_of_dry_run(copy: "LocalCopy", tally: "Tally", left: list[str], *, as_json: bool) -> int:
+def _print_dry_run(copy: "LocalCopy", tally: "Tally", left: list[str], *, as_json: bool) -> int:
     if as_json:
         print_json(_as_json(copy, tally, left, [], None))
     else:
@@ -140,7 +140,7 @@ def _so_far(tally: "Tally") -> str:
     return f"{tally.fetched:,} fetched ({size(tally.fetched_bytes)}), {tally.present:,} there already"
 
 
-def _tell_of_download(copy: "LocalCopy", tally: "Tally", left: list[str], removed: list[str]) -> None:
+def _print_result(copy: "LocalCopy", tally: "Tally", left: list[str], removed: list[str]) -> None:
     click.echo(f"Collection downloaded to {_shown_path(copy.folder)}: {_so_far(tally)}.")
     notes = (
         (len(removed), "removed here, no longer in the store"),

@@ -84,11 +84,11 @@ def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: b
     if interrupted:
         return interrupted
     died = summary is None or summary["state"] == INTERRUPTED
-    _tell_end(keys, ended, died=died)
+    _print_end(keys, ended, died=died)
     return code or int(Exit.ERROR if died else Exit.OK)
 
 
-def _tell_end(keys: CollectionKeys, ended: "Ended | None", *, died: bool) -> None:
+def _print_end(keys: CollectionKeys, ended: "Ended | None", *, died: bool) -> None:
     """What the machine says of the end, and of a harvest that died its last words."""
     if ended and ended.detail:
         click.echo(ended.detail, err=True)

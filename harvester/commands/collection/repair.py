@@ -105,7 +105,7 @@ def repair(
     if as_json:
         print_json({"id": collection_id, "started": True, **told, "repair": summary})
     else:
-        _tell_of_repair(workspace, outcome, summary)
+        _print_outcome(workspace, outcome, summary)
     return int(outcome.exit_code)
 
 
@@ -205,7 +205,7 @@ def _counted(workspace: Workspace, tree: Collection, plan: "Plan", network: "Net
     return sum(sum(days.values()) for days in found)
 
 
-def _tell_of_repair(workspace: Workspace, outcome: "Outcome", summary: HarvestSummary) -> None:
+def _print_outcome(workspace: Workspace, outcome: "Outcome", summary: HarvestSummary) -> None:
     print_line(outcome_line(workspace, summary))
     events = summary.get("repairs") or []
     gaps = overlapping(events, lambda event: (moment(event["from"]), moment(event["to"])))

@@ -51,7 +51,7 @@ def _price(network: "Network", posts: float) -> float:
 def tell(plan: "Plan", told: Tree, active: Iterable[str]) -> None:
     """Print the plan; `active` are the ids of the collection's active rules."""
     found = overlapping(plan.planned, lambda each: each.gap.interval)
-    _tell_gaps(found, set(active))
+    _print_gaps(found, set(active))
     if plan.planned:
         about = "" if told["is_counted"] else "about "
         how = "as X counts them" if told["is_counted"] else "by the rate of the stream"
@@ -66,7 +66,7 @@ def tell(plan: "Plan", told: Tree, active: Iterable[str]) -> None:
             )
     elif not (plan.too_old or plan.too_new or plan.unknown_rules):
         click.echo("No open gaps.")
-    _tell_others(plan, told)
+    _print_others(plan, told)
 
 
 def _range(told: Tree) -> str:
@@ -83,7 +83,7 @@ def _how_many(gaps: Iterable[StreamGap]) -> str:
     return counted(len(overlapping(gaps, lambda gap: gap.interval)), "gap")
 
 
-def _tell_gaps(found: Sequence[Sequence["Planned"]], active: set[str]) -> None:
+def _print_gaps(found: Sequence[Sequence["Planned"]], active: set[str]) -> None:
     before = ""
     for gaps in found[:_SHOWN]:
         print_line(_interval(gaps))
@@ -118,7 +118,7 @@ def _named(rules: Sequence[str]) -> str:
     return f"{', '.join(rules[:_RULES_SHOWN])}{more}"
 
 
-def _tell_others(plan: "Plan", told: Tree) -> None:
+def _print_others(plan: "Plan", told: Tree) -> None:
     """The gaps that are excluded from the search, and why."""
     notes: tuple[tuple[Sequence[StreamGap], str], ...] = (
         (plan.too_new, "ended less than 5 minutes ago, and can be repaired then"),

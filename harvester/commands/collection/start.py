@@ -59,7 +59,7 @@ def once(
         return int(Exit.OK)
     if dry_run:
         workspace.compute.require_startable(collection_id)
-        _tell_dry_run(workspace, tree, collection_id, as_json=as_json)
+        _print_dry_run(workspace, tree, collection_id, as_json=as_json)
         return int(Exit.OK)
     if wait:
         code = start_and_follow(workspace, keys, form=form, as_json=as_json)
@@ -77,12 +77,12 @@ def once(
     return int(Exit.OK)
 
 
-def _tell_dry_run(workspace: Workspace, tree: Collection, collection_id: str, *, as_json: bool) -> None:
+def _print_dry_run(workspace: Workspace, tree: Collection, collection_id: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"id": collection_id, "started": False, **_costs(workspace, tree)})
         return
     announce_dry_run(True, f"harvest {collection_id} once, on {workspace.compute.name}")
-    _tell_cost(workspace, tree)
+    _print_cost(workspace, tree)
 
 
 @click.command(
@@ -104,7 +104,7 @@ def filter_start(collection_ids: tuple[str, ...], dry_run: bool, workspace: Work
     _start_each(workspace, [ids for ids in tasks if ids], dry_run=dry_run)
     if announce_dry_run(dry_run, f"start the {what} on {workspace.compute.name}{together_in}"):
         for tree in trees.values():
-            _tell_cost(workspace, tree)
+            _print_cost(workspace, tree)
         return
     click.echo("Started")
     for each in trees:
@@ -207,7 +207,7 @@ def filter_stop(collection_id: str, timeout: float, dry_run: bool, workspace: Wo
     )
 
 
-def _tell_cost(workspace: Workspace, tree: Collection) -> None:
+def _print_cost(workspace: Workspace, tree: Collection) -> None:
     for what, text in _costs(workspace, tree).items():
         click.echo(f"{what.capitalize()}: {text}")
 

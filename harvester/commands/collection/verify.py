@@ -81,11 +81,11 @@ def verify(
     if as_json:
         print_json(report.to_tree())
     else:
-        tell_of(report, in_full=in_full)
-    return int(proven(report))
+        print_report(report, in_full=in_full)
+    return int(exit_code(report))
 
 
-def proven(report: "Report") -> Exit:
+def exit_code(report: "Report") -> Exit:
     """What cannot be read is not proven to be lost: that is an error of the reading."""
     if report.damaged:
         return Exit.VERIFY_FAILED
@@ -123,7 +123,7 @@ def verified(
         )
 
 
-def tell_of(report: "Report", *, in_full: bool = False) -> None:
+def print_report(report: "Report", *, in_full: bool = False) -> None:
     """What is not as it should be, a line each; then the verdict."""
     for part, finding in report.findings():
         if in_full or finding.reason:

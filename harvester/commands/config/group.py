@@ -22,8 +22,8 @@ from harvester.commands.cli.workspace import (
     in_workspace,
 )
 from harvester.commands.config import running_stream
-from harvester.commands.config.next_crawl import tell_later
-from harvester.commands.config.repaid import tell_repaid
+from harvester.commands.config.next_crawl import warn_of_next_crawl
+from harvester.commands.config.repaid import warn_of_cost
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.networks.registry import name_of, network_of
@@ -120,8 +120,8 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     changes = _lines_of(current, new)
     if dry_run:
         click.echo("\n".join(["These changes would be made:", *changes, "Nothing was changed."]))
-        tell_repaid(current, new)
-        tell_later(current, new)
+        warn_of_cost(current, new)
+        warn_of_next_crawl(current, new)
         return
     plan = shards.replaced(workspace, new)
     _confirm_losses(base, mine, current, new, changes, yes=yes)
@@ -136,8 +136,8 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
         shards.store_edit(workspace, stored, plan)
     elif is_stream(stored):
         running_stream.tell(workspace, keys, current, stored)
-    tell_repaid(current, stored)
-    tell_later(current, stored)
+    warn_of_cost(current, stored)
+    warn_of_next_crawl(current, stored)
 
 
 def _change_nothing(workspace: Workspace, path: Path, mine: Tree, current: Tree, *, dry_run: bool) -> None:
@@ -152,7 +152,7 @@ def _change_nothing(workspace: Workspace, path: Path, mine: Tree, current: Tree,
         if late:
             click.echo(f"{counted(len(late), 'shard')} lacked the last changes: stored in {together(late)}.")
         parts = shard_ids(workspace, mine["id"]) or [mine["id"]]
-        told = [running_stream.tell_late(workspace, each) for each in parts if is_stream(current)]
+        told = [running_stream.notify_late(workspace, each) for each in parts if is_stream(current)]
         if late or any(told):
             return
     raise HarvesterError("No changes in collection configuration.", hint=f"Edit {path} first.")

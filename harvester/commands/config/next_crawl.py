@@ -7,7 +7,7 @@ from harvester.documents import Tree
 from harvester.text import counted
 
 
-def tell_later(before: Tree, after: Tree) -> None:
+def warn_of_next_crawl(before: Tree, after: Tree) -> None:
     """Say what applies from the next crawl."""
     if not is_crawl(after) or not crawl_state(before):
         return

@@ -6,7 +6,7 @@ from harvester.documents import Tree
 from harvester.networks.registry import network_of
 
 
-def tell_repaid(before: Tree, after: Tree) -> None:
+def warn_of_cost(before: Tree, after: Tree) -> None:
     """Report what the next harvest requests, and pays for, again."""
     old, new, prices = before.get("search") or {}, after.get("search") or {}, network_of(after).prices
     if old.get("query") == new.get("query") or not old.get("since_id") or not prices:

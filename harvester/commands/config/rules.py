@@ -75,7 +75,7 @@ def add_rules(
     (found,) = made
     if not announce_dry_run(dry_run, f"add {counted(len(found.added), 'rule')} to {path}"):
         click.echo(f"Added {counted(len(found.added), 'rule')} to {path}.")
-        _tell_present([rule.value for rule in found.present])
+        _print_present([rule.value for rule in found.present])
         collection_file.advise_to_store(path, before)
     return _tell("Following values are unusable:", found.unusable)
 
@@ -201,7 +201,7 @@ def _tell(head: str, each: Sequence[str]) -> int:
     return int(Exit.PARTIAL if each else Exit.OK)
 
 
-def _tell_present(values: Sequence[str]) -> None:
+def _print_present(values: Sequence[str]) -> None:
     if values:
         more = f" and {len(values) - _SHOWN:,} more" if len(values) > _SHOWN else ""
         print_line(f"{len(values):,} already in the file: {', '.join(values[:_SHOWN])}{more}.", err=True)

@@ -33,7 +33,7 @@ def tell(workspace: Workspace, keys: CollectionKeys, before: Tree, after: Tree) 
         click.echo(f"Stop and start the stream for the changed {' and '.join(rest)} to go into effect.")
 
 
-def tell_late(workspace: Workspace, collection_id: str) -> bool:
+def notify_late(workspace: Workspace, collection_id: str) -> bool:
     """Tell a stream that runs with an earlier version, as after a crash before `tell`; whether one does."""
     from harvester.collection import history
     from harvester.harvest import catalog
@@ -64,10 +64,10 @@ def _differing(old: Tree, new: Tree, names: Iterable[str]) -> list[str]:
 
 def _told(workspace: Workspace, keys: CollectionKeys) -> str:
     from harvester.harvest.lock import RENEWED_AFTER
-    from harvester.harvest.lock_content import tell_of_change
+    from harvester.harvest.lock_content import note_change
 
     try:
-        lives = tell_of_change(workspace.store, keys.lock)
+        lives = note_change(workspace.store, keys.lock)
     except HarvesterError as error:
         return f"The running stream was not notified; stop and start it. {error}"
     if not lives:

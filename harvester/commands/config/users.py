@@ -82,7 +82,7 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
     if not announce_dry_run(dry_run, f"remove {counted(len(gone), 'user')} from {path}"):
         click.echo(f"Removed {counted(len(gone), 'user')} from {path}.")
         collection_file.advise_to_store(path, before)
-    return _tell_missing("Following users are not in it:", missing)
+    return _print_missing("Following users are not in it:", missing)
 
 
 @click.command("restore-users", help="Restore USERS, given as ids or @names, that harvests removed.")
@@ -118,7 +118,7 @@ def restore_users(
             path, {**mine, "users": {**mine["users"], **{user: was[user] for user in restored}}}
         )
         click.echo(f"Restored {what}." + (" `collection-config update` stores it." if restored else ""))
-    return _tell_missing("Following users were not removed by a harvest:", missing)
+    return _print_missing("Following users were not removed by a harvest:", missing)
 
 
 def _removed(
@@ -150,7 +150,7 @@ def _add_ids(path: Path, user_ids: Sequence[str], *, dry_run: bool) -> None:
     if announce_dry_run(dry_run, f"add {counted(len(new), 'user')} to {path}"):
         return
     click.echo(f"Added user ids to {path}.")
-    _tell_numbers(added=len(new), present=[user_id for user_id in given if user_id not in set(new)])
+    _print_numbers(added=len(new), present=[user_id for user_id in given if user_id not in set(new)])
     collection_file.advise_to_store(path, before)
 
 
@@ -174,20 +174,22 @@ def _add_names(
     missing = [name for name in asked if name.lower() not in found]
     unasked = [name for name in given if name not in set(asked)]
     present = {each.id: each.name for each in found.values() if each.id not in set(added)}
-    _tell_numbers(added=len(added), present=[*present.values(), *unasked], missing=len(missing) + len(others))
-    _tell_moved(known, found)
+    _print_numbers(
+        added=len(added), present=[*present.values(), *unasked], missing=len(missing) + len(others)
+    )
+    _warn_of_moved(known, found)
     if unasked:
         click.echo("These were not looked up again; use --look-up-known if a name may have moved.", err=True)
-    code = _tell_not_found(missing, others, error_file, limits=network_of(tree).name_limits)
+    code = _print_not_found(missing, others, error_file, limits=network_of(tree).name_limits)
     collection_file.advise_to_store(path, tree)
     return code
 
 
-def _tell_not_found(missing: list[str], others: list[str], error_file: Path | None, *, limits: str) -> int:
+def _print_not_found(missing: list[str], others: list[str], error_file: Path | None, *, limits: str) -> int:
     """The exit code; `others` were not looked up, because they cannot be names."""
     if error_file:
         collection_file.write_names(error_file, [*missing, *others])
-    code = _tell_missing("Following screen names where not found:", [*missing, *others])
+    code = _print_missing("Following screen names where not found:", [*missing, *others])
     if others:
         kind, were = ("screen names", "were") if len(others) > 1 else ("a screen name", "was")
         of = f" ({limits})" if limits else ""
@@ -251,7 +253,7 @@ def _no_users(hint: str) -> HarvesterError:
     return HarvesterError("No users given.", hint=hint, exit_code=Exit.USAGE)
 
 
-def _tell_numbers(*, added: int, present: Sequence[str], missing: int = 0) -> None:
+def _print_numbers(*, added: int, present: Sequence[str], missing: int = 0) -> None:
     """How many were added; who was there before; how many are missing."""
     parts = [f"{counted(added, 'user')} added"]
     if present:
@@ -261,7 +263,7 @@ def _tell_numbers(*, added: int, present: Sequence[str], missing: int = 0) -> No
     click.echo(f"{', '.join(parts)}.", err=True)
 
 
-def _tell_moved(known: dict[str, list[str]], found: dict[str, Account]) -> None:
+def _warn_of_moved(known: dict[str, list[str]], found: dict[str, Account]) -> None:
     """Tell of names on file that belong to another account today."""
     for name, account in found.items():
         user_id, spelling = account.id, account.name
@@ -272,7 +274,7 @@ def _tell_moved(known: dict[str, list[str]], found: dict[str, Account]) -> None:
             click.echo(f"{message}; {stays}.", err=True)
 
 
-def _tell_missing(head: str, missing: Sequence[str]) -> int:
+def _print_missing(head: str, missing: Sequence[str]) -> int:
     """Print who is missing; the exit code."""
     if not missing:
         return int(Exit.OK)

@@ -77,10 +77,10 @@ def reselect(collection_id: str, dry_run: bool, as_json: bool, form: str, worksp
     if as_json:
         print_json({"id": collection_id, "dry_run": dry_run, **figures})
         return
-    _tell_selected(collection_id, figures, dry_run=dry_run)
+    _print_selected(collection_id, figures, dry_run=dry_run)
 
 
-def _tell_selected(collection_id: str, figures: "Tree", *, dry_run: bool) -> None:
+def _print_selected(collection_id: str, figures: "Tree", *, dry_run: bool) -> None:
     users = f"{counted(figures['users'], 'user')} of {figures['found']:,} that were found"
     price = f"at most ${figures['usd_at_most']:,.2f}"
     if announce_dry_run(dry_run, f"select {users} for depth {figures['depth']}, {price}"):

@@ -10,7 +10,7 @@ from harvester.clock import Backoff, Clock, Stop
 from harvester.compute import GAVE_UP, RESTARTING, RUNNING
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.logs import last_words
-from harvester.compute.stream_end import is_through
+from harvester.compute.stream_end import is_over
 from harvester.errors import Exit
 from harvester.harvest import catalog
 from harvester.store.keys import CollectionKeys
@@ -74,7 +74,7 @@ class Supervisor:
 
     def _is_over(self, code: int) -> bool:
         keys = CollectionKeys(self.collection_id)
-        return self.stop.requested or is_through(self.compute.store, keys, code)
+        return self.stop.requested or is_over(self.compute.store, keys, code)
 
     def _needs_change(self, code: int) -> bool:
         """Whether X would refuse the same collection again, e.g. one of its rules."""

@@ -24,7 +24,7 @@ def price_of_edges(edges: int, *, own: bool = False) -> float:
     return XLists().cost(FOLLOWERS, edges, own=own)
 
 
-def said_by(profile: Tree) -> Mapping[str, int]:
+def list_lengths(profile: Tree) -> Mapping[str, int]:
     """How many accounts each list of an account has, as its profile says."""
     told = {direction: member(profile, "public_metrics", name) for direction, name in _COUNTS.items()}
     return {direction: number for direction, number in told.items() if type(number) is int}
@@ -105,7 +105,7 @@ def _looked_up(x: XClient, ids: Sequence[str], without: dict[str, list[str]]) ->
 
 
 def _lengths(profile: Tree, lists: Sequence[str]) -> list[int]:
-    said = said_by(profile)
+    said = list_lengths(profile)
     return [said.get(direction, 0) for direction in lists]
 
 

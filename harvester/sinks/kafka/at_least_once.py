@@ -34,7 +34,7 @@ class AtLeastOnce:
             self._require_unharmed(sending)
         sending.bury(producer, link.settings.dead_letter_topic, deadline, largest=link.topics.largest_dead)
         self._require_unharmed(sending)
-        link.words.well()
+        link.words.reset()
         self._unfinished = None
         return sending.dead
 

@@ -43,7 +43,7 @@ class ExactlyOnce:
         except KafkaException as error:
             self._give_up(sending)
             raise link.failed(error.args[0]) from None
-        link.words.well()
+        link.words.reset()
         self._unfinished, self._mark = None, Mark.of(sending.messages[-1])
         return sending.dead
 

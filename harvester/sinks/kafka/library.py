@@ -107,7 +107,7 @@ class Words:
         if meaning(error) is Meaning.SETTING:
             self.setting = self.last
 
-    def well(self) -> None:
+    def reset(self) -> None:
         """Brokers answer."""
         self.last = self.setting = ""
         self._shown.clear()

@@ -28,7 +28,7 @@ def ready_topics(settings: KafkaSettings, secret: str, words: Words, deadline: D
     metadata = deadline.repeat(
         lambda seconds: admin.list_topics(timeout=seconds), "the list of topics", poll=admin.poll
     )
-    words.well()
+    words.reset()
     there = {name for name, topic in metadata.topics.items() if topic.error is None}
     needed = [settings.topic, *([settings.position_topic] if settings.exactly_once else [])]
     asked = [*needed, settings.dead_letter_topic]

@@ -12,7 +12,7 @@ import pytest
 from harvester.clock import Stop, SystemClock
 from harvester.curation.verify import verify
 from harvester.documents import Tree
-from harvester.harvest.lock_content import tell_of_change
+from harvester.harvest.lock_content import note_change
 from harvester.networks import Job
 from harvester.networks.validation import problems
 from harvester.networks.x.client import XClient
@@ -70,7 +70,7 @@ def test_a_rule_that_is_added_while_the_stream_runs_is_stored_with_its_posts(tmp
             until(stage.connected)
             edited = {"rules": _RULES, "attribution": "record"}
             stage.edit("live", lambda tree: {**tree, "filter": edited})
-            tell_of_change(stage.store, CollectionKeys("live").lock)
+            note_change(stage.store, CollectionKeys("live").lock)
             going.renew()
             until(lambda: _is_live(stage, "dry"))
             until(lambda: _publish(stage, text="a drought") and _has_posts(going))
@@ -205,7 +205,7 @@ def test_rules_that_an_edit_packs_are_told_from_then_on(tmp_path: Path) -> None:
             stage.control.publish(stage.accounts[0], text="worda")
             until(lambda: going.summary()["tweets"] == 1)
             stage.edit("live", lambda tree: {**tree, "filter": {"rules": rules}})
-            tell_of_change(stage.store, CollectionKeys("live").lock)
+            note_change(stage.store, CollectionKeys("live").lock)
             going.renew()
             until(lambda: _publish(stage, text="wordl") and _has_posts(going))
         told = going.end.matches

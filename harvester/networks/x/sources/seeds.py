@@ -7,7 +7,7 @@ from harvester.documents import Tree
 from harvester.networks import Batch
 from harvester.networks.x import ApiCode, Page, XError, name_in
 from harvester.networks.x.client import LOOK_UP
-from harvester.networks.x.graph_checks import said_by
+from harvester.networks.x.graph_checks import list_lengths
 from harvester.networks.x.job import Job
 from harvester.networks.x.sources.accounts import name_change, profile_line, states_in
 
@@ -57,5 +57,5 @@ def _learned(job: Job, ids: Sequence[str], page: Page) -> dict[str, Seed]:
     lines = b"".join(map(profile_line, profiles))
     counts = {"users_looked_up": len(profiles)}
     job.put(Batch(users=lines, patch={"users": patch}, changes=tuple(changes), counts=counts, sync=True))
-    said = {profile["id"]: said_by(profile) for profile in profiles}
+    said = {profile["id"]: list_lengths(profile) for profile in profiles}
     return {user_id: Seed(state, said.get(user_id, {})) for user_id, state in states_in(page, ids).items()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harvester.harvest.lock_content import tell_of_change
+from harvester.harvest.lock_content import note_change
 from harvester.store.keys import CollectionKeys
 from tests.support.harvest_stage import Ended, Going, Stage, staged, until
 
@@ -21,7 +21,7 @@ _STEP = 3.0
 def _edit(stage: Stage, **section: Any) -> None:
     """As `collection-config update` does it."""
     stage.edit("live", lambda tree: {**tree, "filter": {**tree["filter"], **section}})
-    tell_of_change(stage.store, KEYS.lock)
+    note_change(stage.store, KEYS.lock)
 
 
 def _rules(*words: str, **more: Any) -> list[dict[str, Any]]:
@@ -324,14 +324,14 @@ def test_what_was_changed_counts_when_the_stream_is_begun_again_within_the_harve
 def test_a_word_that_is_told_while_another_is_heard_is_not_lost(tmp_path: Path) -> None:
     with _streaming(tmp_path, rules=_rules("cat")) as (stage, going):
         until(stage.connected)
-        assert tell_of_change(stage.store, KEYS.lock)
-        assert tell_of_change(stage.store, KEYS.lock)
+        assert note_change(stage.store, KEYS.lock)
+        assert note_change(stage.store, KEYS.lock)
         assert "collection_changed" in stage.json(KEYS.lock)
         going.renew()
         assert "collection_changed" not in stage.json(KEYS.lock)
         version = _now(stage, going, rules=_rules("dog"))
         _pass_until(stage, lambda: going.summary()["collection_version"] == version)
-    assert not tell_of_change(stage.store, KEYS.lock)
+    assert not note_change(stage.store, KEYS.lock)
 
 
 def test_a_change_of_which_the_stream_was_not_told_is_taken_over_within_an_hour(tmp_path: Path) -> None:
