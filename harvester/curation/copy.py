@@ -19,7 +19,7 @@ _AT_ONCE = 8
 
 @dataclass
 class CollectionCopy:
-    """From one store to another, under the same id, for what was harvested says whose it is."""
+    """From one store to another, under the same id, which harvested files contain."""
 
     source: Store
     target: Store

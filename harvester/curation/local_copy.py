@@ -36,7 +36,7 @@ class Mismatch(HarvesterError):
 
 
 class DownloadStopped(HarvesterError):
-    """Given up in the middle, for a stop was requested."""
+    """Abandoned, as a stop was requested."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class LocalCopy:
     """
 
     def __init__(self, folder: Path, prefix: str, *, store: str | Path = "") -> None:
-        # Where the folder itself is, a person has chosen; links are followed only up to there.
+        # A person chose the place of the folder: links are followed only up to it.
         self.folder, self.prefix = named(folder), prefix
         self.beside = index_folder(self.folder)
         self._origin = Origin(prefix, store)
@@ -75,7 +75,7 @@ class LocalCopy:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """For this process alone; what an earlier one left half-done is removed."""
+        """For this process alone; incomplete files of an earlier one are removed."""
         self._require_a_copy()
         self.beside.mkdir(parents=True, exist_ok=True)
         with (self.beside / _LOCKED).open("ab") as locked:

@@ -30,7 +30,7 @@ class Holder:
 
 @dataclass
 class Redaction:
-    """Of one collection, whose collection.json holds keys no more."""
+    """Of one collection, whose collection.json no longer has keys."""
 
     store: Store
     keys: CollectionKeys
@@ -46,14 +46,14 @@ class Redaction:
             )
 
     def holders(self) -> list[Holder]:
-        """All that is to be written anew, in the order of their keys."""
+        """The objects to rewrite, in the order of their keys."""
         names = (entry.key for entry in self.store.entries(self.keys.folder))
         own = [key for key in names if describes_collection(key)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return [holder for holder in pool.map(self._holder, own) if holder]
 
     def carry_out(self, holders: list[Holder], tell: Callable[[int], None] = lambda _: None) -> None:
-        """Write each anew; `tell` hears how many are."""
+        """Rewrite each; `tell` is called with their number."""
         for number, holder in enumerate(holders, 1):
             clean = without_keys(holder.stored.data)
             self.store.replace(holder.key, clean, version=holder.stored.version)

@@ -31,11 +31,11 @@ class AppLock:
         self._store, self._collection_id, self._owner = store, collection_id, owner
         self._patience = patience
         self._app = self._version = ""
-        # Why the app is another's by now.
+        # Why another harvest has the app now.
         self.lost: HarvesterError | None = None
 
     def hold(self, app: str) -> None:
-        """Hold this app, and no other any more. Raises if the stream of another harvest holds it."""
+        """Hold this app, in place of any other. Raises if the stream of another harvest holds it."""
         if app == self._app:
             return
         self.release()
@@ -88,7 +88,7 @@ class AppLock:
             raise self.lost
 
     def release(self) -> None:
-        """Let the app go; where the store does not allow that now, it goes with the collection's lock."""
+        """Release the app; if the store is unavailable, it ends with the collection's lock."""
         app, self._app = self._app, ""
         if not app:
             return
@@ -102,7 +102,7 @@ class AppLock:
         if self._store.removes_conditionally:
             self._store.remove(key, version=self._version)
         else:
-            # A removal that is late would take the next holder's name away; a replacement is refused then.
+            # A late removal would remove the next holder's name; a late replacement is refused.
             self._store.replace(key, b"{}", version=self._version)
 
 

@@ -33,7 +33,7 @@ _DIED = "it died; the next harvest stores what it left"
 
 
 def live_lock(store: Store, keys: CollectionKeys) -> LockContent | None:
-    """The lock of a harvest that keeps it fresh; None when there is none."""
+    """The lock of a harvest that keeps it fresh; None if there is none."""
     return holder(store, keys.lock)
 
 
@@ -132,7 +132,7 @@ def _locked(store: Store, keys: CollectionKeys) -> str:
         held = content(store.read(keys.lock))
     except NotFound:
         return ""
-    # Or it had none any more, as all was done but to remove the lock.
+    # Or its checkpoint was removed already, and only the lock was left.
     is_over = any(summary.get("owner") == held.get("owner") for summary in all_of(store, keys, newest=1))
     return "" if is_released(held) or is_over else text_in(held, "acquired")
 
@@ -187,7 +187,7 @@ def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> 
 def _as_it_is(
     store: Store, keys: CollectionKeys, key: str, summary: HarvestSummary, held: LockContent | None
 ) -> HarvestSummary:
-    """A summary that says running is of a dead harvest where another or none holds the lock."""
+    """A summary that says running belongs to a dead harvest if another, or none, holds the lock."""
     if summary["state"] != RUNNING or (held and held.get("owner") == summary.get("owner")):
         # Where requests are billed, its harvest.json is written more rarely than its checkpoint.
         newer = running(store, keys) if store.is_billed and summary["state"] == RUNNING else None
@@ -202,7 +202,7 @@ def _died(summary: HarvestSummary) -> HarvestSummary:
 
 
 def _newest_first(store: Store, prefix: str, *, levels: int) -> Iterator[str]:
-    """The folders at this level below: years, months, days. No more are listed than are taken."""
+    """The folders one level below: years, months, days; listed as they are taken."""
     if levels == 0:
         yield prefix
         return

@@ -138,7 +138,7 @@ class SegmentUpload:
 
 
 def abandon_upload(store: Store, here: HarvestKeys, checkpoint: Checkpoint) -> None:
-    """Before anybody looks for an announced segment: its upload is complete, or never will be."""
+    """Called before an announced segment is looked for: its upload is complete, or never will be."""
     closing = checkpoint.get("closing")
     if closing and (name := closing.get("upload")):
         store.abandon_upload(here.file(closing["file"]["name"]), name)

@@ -1,4 +1,4 @@
-"""Who waits for something to be in the store learns of it when a checkpoint that holds it is there."""
+"""Callers that wait for data to be stored are called once a checkpoint that has it is stored."""
 
 from collections.abc import Callable
 

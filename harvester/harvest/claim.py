@@ -45,7 +45,7 @@ def claim(context: Context, collection: Collection) -> Claim:
     while True:
         here = keys.harvest(started)
         state = State(harvest=timestamp(started), owner=context.owner, begun=timestamp(begun))
-        # First, so that whatever comes to be in the folder has a successor who knows of it.
+        # First, so that a successor knows of whatever the folder gets.
         checkpoint.write({"state": state.to_tree()})
         summary = Pointer(store, here.harvest)
         progress.begin(state.harvest)

@@ -28,12 +28,12 @@ class Context:
     owner: str
     progress: Progress
     rule_counts: RuleCounts | None = None
-    # Takes until when all that a stream brought was heard and is stored, and the last record before that.
+    # Takes the time up to which all of a stream is stored, and the last record before it.
     note_heard: Callable[[str, str], None] = lambda heard, last_id: None  # noqa: ARG005
-    # Hears of all that a source hands over.
+    # Receives all that a source hands over.
     note_batch: Callable[[Batch], None] = lambda batch: None  # noqa: ARG005
     # Takes the app whose one stream this harvest is to be; raises if another's stream holds it.
     hold_app: Callable[[str], None] = lambda app: None  # noqa: ARG005
-    # Why the app is another's by now, which ends this harvest.
+    # Why another harvest has the app now, which ends this one.
     app_lost: Callable[[], HarvesterError | None] = lambda: None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)

@@ -58,7 +58,7 @@ class StopFile:
         self._over = threading.Event()
 
     def watch(self) -> threading.Thread:
-        """Forget what was asked of an earlier harvest, and listen from now on, in the thread returned."""
+        """Discard requests to an earlier harvest, and listen from now on, in the returned thread."""
         self._fenced.remove(self._key)
         thread = threading.Thread(target=self._watch, name="stop", daemon=True)
         thread.start()
@@ -67,7 +67,7 @@ class StopFile:
     def _watch(self) -> None:
         while not self._over.wait(self._every):
             try:
-                # To read what is mostly not there costs a twelfth of listing it.
+                # A read of an object that is usually missing costs a twelfth of a listing.
                 self._store.read(self._key)
             except NotFound:
                 continue
@@ -78,7 +78,7 @@ class StopFile:
             return
 
     def close(self) -> None:
-        """Listen no more, and remove the file, however the harvest came to its end."""
+        """Stop listening, and remove the file, however the harvest ended."""
         self._over.set()
         try:
             self._fenced.remove(self._key)

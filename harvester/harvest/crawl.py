@@ -204,7 +204,7 @@ class StoredCrawl:
         return {directions[0]: int(accounts)} if is_known else {}
 
     def _last_complete(self, user: str, direction: str) -> ListEnd | None:
-        """Of a seed the collection knows where it is; of others all harvests before are looked through."""
+        """For a seed, the collection has the harvest; for others, all earlier harvests are searched."""
         if not self.depth and not self.is_shared:
             known: Tree = {**self.collection["users"][user]}
             harvest = (known.get("lists") or {}).get(direction)

@@ -133,7 +133,7 @@ class Harvest:
             self._patience.end()
             return self._run.run()
         except OSError as error:
-            # Who slept while it made its folder finds that a successor took the lock, and cleared it away.
+            # If this process slept meanwhile, a successor took the lock and removed the folder.
             self._lock.require()
             raise in_words(error, self.work_root, hint="--temp selects another work folder.") from error
         finally:
@@ -196,7 +196,7 @@ class Harvest:
         valid, self._valid = self._valid, None
         tree, version = history.adopt(store, self.keys, compact=True, known=valid)
         if valid and valid.version == version:
-            # To go over 100,000 users twice takes as long as all else that is done with them.
+            # Reading 100,000 users twice takes as long as everything else done with them.
             return as_valid(tree)
         return require_valid(tree, self._where, collection_id=self.keys.id, of_repairs=self._of_repairs)
 
@@ -240,7 +240,7 @@ class Harvest:
             progress.crawls(summary.get("crawl") or crawl_of_dead(self.store, self.keys, progress.started))
             outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
             if summary["state"] != RUNNING:
-                # It lived to say how it ended, and died, or had no store, on the last steps.
+                # It had recorded how it ended, and died, or lost its store, on the last steps.
                 outcome = Outcome(
                     summary["state"],
                     summary["reason"],
@@ -257,7 +257,7 @@ class Harvest:
                 uploads.put(what, step)
             uploads.drain()
             recovered.work.remove()
-            # Of the same harvest this machine may have kept an earlier folder, which knew less.
+            # This machine may have an earlier folder of the same harvest, which knew less.
             sweep(context.store, self.keys, self.work_root)
 
     def _require_app(self) -> None:

@@ -12,13 +12,13 @@ from harvester.networks import Batch, Stopped
 
 _ROOM = 16
 _WAKE_ITEMS, _WAKE_BYTES = _ROOM // 2, 1 << 19
-# How long a wait lasts before it is looked whether the other side still takes part.
+# How long a wait lasts before a check that the other side is still there.
 TICK = 0.5
 
 
 @dataclass(frozen=True)
 class Item:
-    """A batch, and the event that says that it is on disk; without a batch the source is through."""
+    """A batch, and the event that says that it is on disk; without a batch the source has ended."""
 
     batch: Batch | None = None
     written: threading.Event | None = None
@@ -88,7 +88,7 @@ class Inbox:
         self._due, self._waiting_bytes = len(self._items), 0
 
     def close(self) -> None:
-        """Nothing more is taken, so who waits to put something stops."""
+        """Take nothing more; callers that wait to put something stop."""
         self._closed.set()
         with self._lock:
             self._got_room.notify_all()

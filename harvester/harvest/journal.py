@@ -39,12 +39,12 @@ class State:
     segments: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     gaps: list[Tree] = field(default_factory=list)
-    # The gaps of streams that a repair is through with.
+    # The gaps of streams that a repair has finished.
     repairs: list[Tree] = field(default_factory=list)
     synced: str = ""
     last_id: str = ""
     heard: str = ""
-    # When it was; `harvest` is later than that where another harvest had the name of this second.
+    # The start; `harvest` is later if another harvest has the name of this second.
     begun: str = ""
     billed: Tree = field(default_factory=dict)
 
@@ -155,7 +155,7 @@ class Journal:
         self._file: BinaryIO | None = None
 
     def begin(self, state: State) -> bytes:
-        """Begin anew with the whole state, after which the journals before go; the state as JSON."""
+        """Begin a new journal with the whole state, and remove earlier ones; the state as JSON."""
         before = _journals(self._folder)
         number = int(before[-1].stem[-6:]) + 1 if before else 1
         path, data = self._folder / f"journal-{number:06d}.jsonl", state.to_json()
@@ -186,7 +186,7 @@ def _journals(folder: Path) -> list[Path]:
 
 
 def was_begun(folder: Path) -> bool:
-    """Whether the first journal there ever was had its first line, or is gone already."""
+    """Whether the first journal had its first line, or was removed already."""
     journals = _journals(folder)
     return [path.stem for path in journals] != ["journal-000001"] or b"\n" in journals[0].read_bytes()
 

@@ -29,7 +29,7 @@ from harvester.store import Store, Stored, stored_at
 
 log = logging.getLogger("twarc-cloud")
 
-# Of the `ttl`: when it is renewed, for each renewal is paid for; and how soon again without an answer.
+# Parts of the `ttl`: when it is renewed, as renewals cost; and when again without an answer.
 RENEWED_AFTER, _TRIED_AGAIN_AFTER = 3 / 4, 1 / 20
 
 # The store tells its time in whole seconds, twice per comparison.
@@ -87,7 +87,7 @@ class Lock:
         self._content = {"owner": self.owner, "acquired": timestamp(self._store.now()), "ttl": self._ttl}
         self._content.update(owners.this_process())
         self._content["software"] = f"twarc-cloud {__version__}"
-        # Mostly there is none, and to look first is one more request.
+        # Usually there is none, and looking first costs a request.
         before, self.late_after = None, None
         for _ in range(_TRIES):
             sent = self._clock.elapsed()
@@ -132,7 +132,7 @@ class Lock:
         return current
 
     def _unrenewed(self, current: Stored, *, ahead: timedelta) -> Stored:
-        """A lock of the future, whose age the store's clock does not tell; raises if it is renewed."""
+        """A lock dated in the future, whose age is unknown; raises if it is renewed."""
         log.warning(
             "%s is dated %.0f s ahead of the store's clock, which was set back. "
             "Waiting %.0f s for its owner to renew it.",
@@ -191,7 +191,7 @@ class Lock:
                 self._lost = True
                 raise lost(self._key) from error
             except StoreAway:
-                # It may have arrived all the same, as late as now.
+                # It may have arrived anyway, as late as now.
                 self._written = self._clock.elapsed()
                 raise
             self._proved(sent)
@@ -258,7 +258,7 @@ class Lock:
             self.renew()
 
     def release(self) -> None:
-        """Give the lock back, unless it is another's by now."""
+        """Release the lock, unless another harvest has it."""
         self._ended.set()
         with self._guard:
             if self._lost:
@@ -277,7 +277,7 @@ class Lock:
         if self._store.removes_conditionally:
             self._store.remove(self._key, version=version)
         else:
-            # A removal that is late would take the next owner's lock away; a replacement is refused then.
+            # A late removal would remove the next owner's lock; a late replacement is refused.
             released = orjson.dumps({"released": timestamp(self._store.now()), "owner": self.owner})
             self._store.replace(self._key, released, version=version)
 

@@ -19,7 +19,7 @@ _TRIES = 10
 
 
 def content(lock: Stored) -> LockContent:
-    """What the lock says; a lock that is not JSON says nothing, and counts as one all the same."""
+    """The content of the lock; one that is not JSON is empty, and still counts as a lock."""
     return cast(LockContent, object_in(lock.data))
 
 

@@ -26,7 +26,7 @@ _GRAIN = timedelta(seconds=2)
 
 
 def before(store: Store, keys: CollectionKeys) -> MissedInterval | None:
-    """Where the last harvest of a stream ended without being meant to: what no harvest has heard since."""
+    """What no harvest has received since the last one of a stream ended unintentionally."""
     try:
         return _before(store, keys)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:

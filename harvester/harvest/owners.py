@@ -36,7 +36,7 @@ def is_dead(held: Mapping[str, Any]) -> bool:
     except ProcessLookupError:
         return True
     except OSError:
-        # It is another user's, who may hide from us when it was started.
+        # It belongs to another user, who may hide its start from us.
         pass
     status = _status(number)
     return bool(status) and (status[_STATE] == "Z" or status[_STARTED] != held["process_started"])

@@ -33,7 +33,7 @@ _SLOW, _JUDGED_EVERY = 4 << 20, 1.0
 
 
 def _is_news(batch: Batch) -> bool:
-    """Whether it brings more than that the stream lives, which a stream that is idle says all the time."""
+    """Whether it has more than a sign of life, which an idle stream gives all the time."""
     return bool(batch.lines) or replace(batch, heard="", last_id="") != _NOTHING
 
 
@@ -47,7 +47,7 @@ class _Known:
 
 
 class Storing:
-    """The way of one harvest's records into the store; called from the one thread that writes."""
+    """Stores the records of one harvest; called only from the thread that writes."""
 
     def __init__(
         self, context: Context, claim: Claim, uploads: Uploads, *, billed: Callable[[], dict[str, Any]]
@@ -85,7 +85,7 @@ class Storing:
             self._sync()
 
     def until_sync(self) -> float:
-        """In how many seconds what was added is to be on disk."""
+        """The seconds until what was added must be on disk."""
         return max(0.0, self._synced_at + _SYNC_SECONDS - self._clock.elapsed())
 
     def do_what_is_due(self, *, more: bool = False) -> None:
@@ -119,7 +119,7 @@ class Storing:
         if self._minutes.has_any:
             self._add_minute()
         if not self._roll():
-            # One that is queued already would not tell of what came since.
+            # A checkpoint that is queued already lacks what came since.
             self._uploads.drain()
             self._checkpoint()
         stored = self._checkpoints.taken()

@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def was_meant(self) -> bool:
-        """Whether it ended because it was through, or because a person wanted it to."""
+        """Whether it ended because it was complete, or because a person wanted it to."""
         if self.state == STOPPED:
             return bool(self.limit) or self.exit_code in (Exit.OK, Exit.INTERRUPTED)
         return self.state in (COMPLETE, PARTIAL)
@@ -137,7 +137,7 @@ class Progress:
             self._now = replace(self._now, activity=activity)
 
     def waits(self, what: str, seconds: float) -> None:
-        """Say what is waited for; 0 seconds when it is over, and infinitely many where that is unknown."""
+        """Set what it waits for: 0 seconds when the wait is over, infinity if its length is unknown."""
         how_long = "" if math.isinf(seconds) else f"{seconds:.0f} s "
         self.does(f"{_WAITS} {how_long}({what})" if seconds else "collecting")
 

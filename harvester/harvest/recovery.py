@@ -133,7 +133,7 @@ def _announce(store: Store, keys: CollectionKeys, here: HarvestKeys, work: Work,
     side = {file.side.name: file.side.size for file in further if file.side}
     tails = _keep_side_files(store, here, work, {**work.state.sizes, **side}, kept=before.growing)
     if further:
-        # They are stored in their order, so that where the last one is, all are.
+        # They are stored in order: if the last one is there, all are.
         tree = {"state": before.state, "closing": {"file": further[-1].to_tree(), **tree}}
     Pointer(store, keys.checkpoint).write({**tree, "tails": tails} if tails else tree)
 
@@ -177,7 +177,7 @@ def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State
         return None
     if summary["owner"] != known.owner:
         return None
-    # Died before it kept its own copy, and so before it asked for anything.
+    # It died before it stored its copy, so before its first request.
     with suppress(Conflict):
         used = orjson.loads(history.read(store, keys).data)
         Pointer(store, here.collection).create(without_secrets(used))

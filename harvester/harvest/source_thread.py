@@ -45,7 +45,7 @@ class SourceThread:
     waits_for: Callable[[HarvesterError], bool] | None
     inbox: Inbox = field(default_factory=Inbox)
     error: BaseException | None = None
-    # Why the source was through before the network was.
+    # Why the source ended before the network did.
     ended_by: list[str] = field(default_factory=list)
     scratch: Path = Path()
     # Of a worker: what it shares with others.

@@ -46,7 +46,7 @@ class Patience:
 
 
 class PatientStore:
-    """A store whose steps are repeated; a write whose answer was lost is known for one's own."""
+    """A store whose steps are repeated; a write whose answer was lost is recognized."""
 
     def __init__(self, store: Store, patience: Patience) -> None:
         self._store, self._patience = store, patience

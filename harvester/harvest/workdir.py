@@ -32,7 +32,7 @@ USER_CHANGES = "user_changes.jsonl"
 SIDE_FILES = (USERS, EVENTS, USER_CHANGES, STATS, LISTS)
 
 _OWNED = "owned"
-# How the names of folders begin that are being removed.
+# The prefix of folders that are being removed.
 _OVER = "over-"
 
 
@@ -195,7 +195,7 @@ class Work:
     def remove(self) -> None:
         """All is stored; nothing is kept here."""
         self.close()
-        # Killed in the midst of it, it must not look like one that has lost its journal.
+        # If this is killed meanwhile, the folder must not look like one without its journal.
         over = self.folder.with_name(_OVER + self.folder.name)
         try:
             self.folder.rename(over)

@@ -18,7 +18,7 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted, unexpected
 
-# What harvests is imported only where something is reported, so that --help is quick.
+# The harvester is imported only when something is reported, so that --help is quick.
 if TYPE_CHECKING:
     from harvester.harvest.progress import Outcome
 
@@ -65,7 +65,7 @@ class Alerts:
         self.secrets |= set(secrets)
 
     def ended(self, outcome: "Outcome", summary: HarvestSummary, *, dead: str = "") -> None:
-        """Tell how a harvest ended, of one that died before and was finished by it, and of lost fields."""
+        """Report how a harvest ended, a dead one that it finished, and lost fields."""
         from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 
         self.reported = True
@@ -81,7 +81,7 @@ class Alerts:
         self.shard_moved(summary)
 
     def shard_moved(self, summary: HarvestSummary) -> None:
-        """Tell that a shard has other keys, once for each move."""
+        """Report that a shard has other keys, once for each move."""
         from harvester.harvest.progress import Outcome
 
         moved = summary.get("shard_moved")
@@ -94,7 +94,7 @@ class Alerts:
         self._tell("shard moved", outcome, str(summary["harvest_timestamp"]))
 
     def fields_refused(self, summary: HarvestSummary) -> None:
-        """Tell of what the network no longer accepts, once in the life of the collection."""
+        """Report what the network no longer accepts, once in the life of the collection."""
         from harvester.harvest.progress import Outcome
         from harvester.networks.registry import network_of
 
@@ -109,7 +109,7 @@ class Alerts:
         self._tell("refused fields", outcome, str(summary["harvest_timestamp"]), once=True)
 
     def failed(self, error: Exception) -> None:
-        """Tell of what kept a harvest from beginning, or of a bug."""
+        """Report what kept a harvest from beginning, or a bug."""
         from harvester.harvest.progress import FAILED, Outcome
 
         if isinstance(error, HarvesterError):
@@ -119,14 +119,14 @@ class Alerts:
             self._tell("bug", Outcome(FAILED, unexpected(error), Exit.ERROR, cause=error))
 
     def gave_up(self, reason: str) -> None:
-        """Tell that a stream is not collected any more."""
+        """Report that a stream is no longer collected."""
         from harvester.harvest.progress import FAILED, Outcome
 
         hint = f"`collection filter-start {self.collection_id}` restarts it."
         self._tell(_GAVE_UP, Outcome(FAILED, reason, Exit.ERROR, hint))
 
     def unheard(self, word: str, summary: HarvestSummary) -> None:
-        """Tell of a stream that runs and is refused, or hears nothing."""
+        """Report a stream that runs and is refused, or receives nothing."""
         from harvester.harvest.progress import RUNNING, Outcome
 
         reason = f"The stream is {word}: {summary.get('activity') or 'nothing is heard of it'}."
@@ -142,7 +142,7 @@ class Alerts:
         *,
         every: float = _STREAM_CHECKS_IN_EVERY,
     ) -> None:
-        """A stream ends on request, so it checks in while it runs well; a missing check-in alarms."""
+        """A stream ends on request only, so it checks in while it is healthy; a missing check-in alarms."""
 
         def beat() -> None:
             from harvester.harvest.heartbeat_word import WELL
@@ -165,7 +165,7 @@ class Alerts:
         *,
         every: float = _SINKS_LOOKED_AT_EVERY,
     ) -> None:
-        """Tell of each sink that falls behind, once until it has caught up."""
+        """Report each sink that falls behind, once until it has caught up."""
         behind: set[str] = set()
 
         def look() -> None:
@@ -178,7 +178,7 @@ class Alerts:
         heartbeat.every(every, over, look)
 
     def sink_behind(self, name: str, status: Tree) -> None:
-        """Tell of a sink that does not deliver what its harvest stores."""
+        """Report a sink that does not deliver what its harvest stores."""
         from harvester.harvest.progress import RUNNING, Outcome
 
         posts, why = counted(status.get("lag_records", 0), "post"), status.get("last_error") or ""
@@ -187,7 +187,7 @@ class Alerts:
         self._tell("sink behind", Outcome(RUNNING, reason, Exit.RETRY_LATER, hint))
 
     def check_in(self) -> None:
-        """Say that all is well, where the collection or the settings have an id for that."""
+        """Check in, if the collection or the settings have an id for that."""
         identifier = str(self.collection.get("check_in") or self.settings.honeybadger_check_in)
         if not identifier:
             return
@@ -225,7 +225,7 @@ class Alerts:
             self._remembered(lambda: (notices.add_for_good if once else notices.add)(same))
 
     def _key(self) -> str:
-        """Empty where there is none, which is no failure."""
+        """Empty if there is none, which is not a failure."""
         key = os.environ.get(_KEY, "")
         if key or not self.settings.parameter_path:
             return key
@@ -236,7 +236,7 @@ class Alerts:
         except NotFound:
             return ""
         except (HarvesterError, TimeoutError) as error:
-            # AWS refuses what is not there, too, to who may not read it.
+            # To a role that may not read it, AWS also refuses what does not exist.
             level = logging.WARNING if _may_be_there(error) else logging.DEBUG
             log.log(level, "Cannot read Honeybadger's key: %s", line(error))
             return ""

@@ -28,7 +28,7 @@ WITHIN = 10.0
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-# What clients do wrong is no news of the harvest; Flask logs what the application does wrong.
+# Errors of clients do not concern the harvest; Flask logs those of the application.
 logging.getLogger("waitress").setLevel(logging.CRITICAL)
 
 

@@ -80,7 +80,7 @@ def _agent(key: str, scrubber: Scrubber) -> Any:
 
 
 def check_in(identifier: str, endpoint: str) -> None:
-    """Say that all is well; raises OSError."""
+    """Check in; raises OSError."""
     url = f"{endpoint or _ENDPOINT}/v1/check_in/{identifier}"
     with urllib.request.urlopen(url, timeout=_ANSWERS_WITHIN):
         return

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-# What has such a name in the environment is not for others.
+# Environment variables with such names are secret.
 _SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL", re.IGNORECASE)
-# Shorter ones are words, and would take holes into every sentence.
+# Shorter ones are common words.
 _SHORTEST = 6
 _PATTERNS = re.compile(
     r"(?i:(?<=bearer )\S+)|(?i:(?<=basic )\S{8,})|(?i:(?<=authorization: ).+)"
@@ -24,7 +24,7 @@ _HIDDEN = "[hidden]"
 
 @dataclass(frozen=True, repr=False)
 class Scrubber:
-    """Takes secrets out of text."""
+    """Removes secrets from text."""
 
     secrets: tuple[str, ...]
 

@@ -29,7 +29,7 @@ class Notices:
         self._store, self._key = store, keys.notices
 
     def lately(self, fingerprint: str) -> bool:
-        """Whether this was told less than twenty hours ago, and no harvest went well since."""
+        """Whether this was sent within the last twenty hours, and no harvest succeeded since."""
         when = self._kept().get(fingerprint)
         return isinstance(when, str) and self._store.now() - datetime.fromisoformat(when) < _SAME_FOR
 
@@ -39,15 +39,15 @@ class Notices:
         Pointer(self._store, self._key).write(dict(newest))
 
     def ever(self, fingerprint: str) -> bool:
-        """Whether this was told with `add_for_good`."""
+        """Whether this was sent with `add_for_good`."""
         return _FOR_GOOD + fingerprint in self._kept()
 
     def add_for_good(self, fingerprint: str) -> None:
-        """Remember it also when harvests go well."""
+        """Remember it even after harvests succeed."""
         self.add(_FOR_GOOD + fingerprint)
 
     def clear(self) -> None:
-        """A harvest went well: what fails from now on is news."""
+        """A harvest succeeded: later failures are news."""
         if not any(True for _ in self._store.entries(self._key)):
             return
         if stays := {name: when for name, when in self._kept().items() if name.startswith(_FOR_GOOD)}:

@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Stored:
-    """An object; it may hold API keys, and much else."""
+    """An object; it may contain API keys."""
 
     data: bytes = field(repr=False)
     version: str
@@ -48,11 +48,11 @@ class Piece:
 
 
 class Store(Protocol):
-    """What the harvester asks of a place to keep things."""
+    """What the harvester requires of a store."""
 
     @property
     def name(self) -> str:
-        """How a person calls this place, e.g. `s3://bucket` or a folder."""
+        """The name of the store for people, e.g. `s3://bucket` or a folder."""
         ...
 
     @property
@@ -65,7 +65,7 @@ class Store(Protocol):
 
     @property
     def is_billed(self) -> bool:
-        """Whether each request may cost money, so that nothing is asked again and again."""
+        """Whether each request may cost money, so that nothing is polled often."""
         ...
 
     def read(self, key: str) -> Stored: ...
@@ -75,7 +75,7 @@ class Store(Protocol):
         ...
 
     def replace(self, key: str, data: bytes, *, version: str) -> str:
-        """Write over exactly this version; the new version."""
+        """Replace exactly this version; the new version."""
         ...
 
     @property
@@ -92,7 +92,7 @@ class Store(Protocol):
         ...
 
     def abandon_upload(self, key: str, name: str) -> None:
-        """From here on that upload is complete, or never will be, also if another is at it."""
+        """After this that upload is complete, or never will be, even if another process completes it."""
         ...
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:

@@ -1,4 +1,4 @@
-"""A collection that is not there is named, with the one that may have been meant."""
+"""The error for a missing collection names the one that may have been meant."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,7 +10,7 @@ from harvester.text import similar
 
 
 class _Place(Protocol):
-    """A store, or what reads one."""
+    """A store, or its reader."""
 
     @property
     def name(self) -> str: ...

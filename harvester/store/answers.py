@@ -64,6 +64,6 @@ def _is_entry(entry: Mapping[str, Any], prefix: str) -> bool:
 
 
 def date_of(header: Any) -> datetime | None:
-    """The date of an answer; None for one that is none, or that no clock shows."""
+    """The date of an answer; None if it is not a date, or is impossible."""
     date = http_date(str(header))
     return date if date and 2000 < date.year < 9000 else None

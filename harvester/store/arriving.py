@@ -30,7 +30,7 @@ class Arriving:
         drop: Callable[[], None],
     ) -> None:
         self._response, self._free, self._drop = response, free, drop
-        # Where it is not told, as of pages of listings, the pieces have their lengths.
+        # Without a length, as for pages of listings, the pieces have theirs.
         self._length = response.length
         self._digest = _digest(headers)
 
@@ -92,7 +92,7 @@ class _Crc32:
 
 
 class _Digest:
-    """A checksum that the server told with an object."""
+    """A checksum that the server sent with an object."""
 
     def __init__(self, told: str, digest: _Hash) -> None:
         self._told, self._digest = told, digest

@@ -18,7 +18,7 @@ _YEAR = re.compile(r"\d{4}")
 
 
 def index_folder(copy: Path) -> Path:
-    """Where a download keeps what it knows of the copy in this folder."""
+    """Where a download keeps its index of the copy in this folder."""
     return copy.with_name(f".{copy.name}.downloaded")
 
 
@@ -39,7 +39,7 @@ def is_collection(folder: Path) -> bool:
 
 
 def has_layout(folder: Path) -> bool:
-    """Whether here is what makes a collection, stored or copied: a description with a history or harvests."""
+    """Whether the folder has a description with a history or harvests, as collections have."""
     return (
         _described(folder)
         and (

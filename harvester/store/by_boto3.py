@@ -21,7 +21,7 @@ from harvester.store.connections import Limits
 
 
 class Boto3Requests:
-    """By a client of boto3, which asks again where that may help."""
+    """Uses a client of boto3, which retries."""
 
     def __init__(self, bucket: str, client: Any, keys: Callable[[], Keys | None]) -> None:
         self._bucket, self._client, self.keys = bucket, client, keys

@@ -41,7 +41,7 @@ class Client(Protocol):
 
 
 def client(bucket: str, *, region: str, limits: Limits, clock: Clock) -> Client:
-    """For the AWS settings of this process; raises HarvesterError and Unanswered where they are no good."""
+    """For the AWS settings of this process; raises HarvesterError or Unanswered if they cannot be used."""
     found = access(region)
     if found is None or not _is_usual(bucket, found):
         from harvester.store.by_boto3 import Boto3Requests, boto3_client

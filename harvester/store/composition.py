@@ -33,7 +33,7 @@ class Impossible(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """Bytes of the object: copied from a piece, or sent where there is none."""
+    """Bytes of the object: copied from a piece, or sent if there is none."""
 
     offset: int
     size: int
@@ -84,11 +84,11 @@ class Composition:
                 done = [self.part(upload, number, part, file) for number, part in parts]
             return self.completed(upload, done)
         except (Refusal, KeyError) as error:
-            # What was given up, is there already, does not fit, or may not be done.
+            # It was given up, exists already, does not fit, or is not allowed.
             raise Impossible(f"{self.key} cannot be put together: {error}") from error
 
     def abandon(self, upload: str) -> None:
-        """When this returns, the upload is an object already or never becomes one."""
+        """When this returns, the upload is an object, or never becomes one."""
         with self.objects.translated(self.key):
             try:
                 self._ask("abort_multipart_upload", UploadId=upload)

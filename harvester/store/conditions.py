@@ -31,7 +31,7 @@ log = logging.getLogger("twarc-cloud")
 FOLDER = f"{ROOT}.store/"
 _VALID = timedelta(days=7)
 _FORGOTTEN = timedelta(hours=1)
-# Of servers that look and write in two steps, both of two writers win on most keys; of the others, on none.
+# With servers that look and write in two steps, both writers win on most keys; with others, on none.
 # Some of the others let one of two wait for a second.
 _RACES, _FEWEST_RACES, _RACE_SECONDS = 10, 3, 1.5
 _TRIALS = 2
@@ -77,7 +77,7 @@ class Remembered:
                 self._known = Conditions(bool(found["removes_conditionally"]), bool(found["composes"]))
 
     def require(self) -> Conditions:
-        """Raise Unfit where the server may not be written to."""
+        """Raise Unfit if the server must not be written to."""
         if self._known is None:
             with self._guard:
                 if self._known is None:
@@ -135,7 +135,7 @@ class _Probe:
         self._keys: list[str] = []
 
     def one_after_the_other(self) -> bool:
-        """Raise Unfit unless conditions on writes count; whether those on removals do."""
+        """Raise Unfit unless conditions on writes count; returns whether those on removals do."""
         key = self._key()
         first = self._accepted("create an object", lambda: self._write(key, IfNoneMatch="*"))
         head = self._objects.head(key) if first else None
@@ -155,7 +155,7 @@ class _Probe:
         return removal
 
     def at_once(self) -> None:
-        """Raise Unfit where both of two writers win."""
+        """Raise Unfit if both of two writers win."""
         with ThreadPoolExecutor(2, thread_name_prefix="probe") as writers:
             until = time.monotonic() + _RACE_SECONDS
             for race in range(_RACES):

@@ -13,7 +13,7 @@ from functools import cache
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-# What is not used at the moment, at most.
+# The maximum number of idle connections.
 _IDLE = 16
 _PIECE = 1 << 17
 
@@ -47,7 +47,7 @@ class Connections:
                 if not self._idle:
                     break
                 connection = self._idle.pop()
-            # What can be read before anything was asked is the end of it.
+            # Data before the first request can only be the end of the connection.
             if connection.sock is not None and not _has_news(connection.sock):
                 return connection
             connection.close()

@@ -57,7 +57,7 @@ def _no_file(path: Path, mode: int) -> OSError:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A name to write to; what stands there becomes `path` at the end, and is gone if that is not reached.
+    """A name to write to; the file becomes `path` at the end, and is removed on an error.
 
     Only a file is replaced: as root, a rename would do the same to a device.
     """
@@ -76,7 +76,7 @@ def whole(path: Path) -> Iterator[Path]:
             error.filename = str(path)
         raise
     finally:
-        # What went wrong before is what counts.
+        # The first error is what counts.
         with suppress(OSError):
             partial.unlink()
 

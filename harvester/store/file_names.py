@@ -10,7 +10,7 @@ SEGMENTS, USER_SEGMENTS, _SEGMENTS_END = "tweets-", "users-", ".jsonl.gz"
 # and continues the same.
 _SIDES = {SEGMENTS: "matches-", USER_SEGMENTS: "edges-"}
 EDGES = _SIDES[USER_SEGMENTS]
-# How the names of all of these begin.
+# The prefixes of all of these.
 OF_RECORDS = (*_SIDES, *_SIDES.values())
 
 

@@ -203,7 +203,7 @@ class FolderStore:
             scratch.unlink(missing_ok=True)
 
     def _forget_scratch(self) -> None:
-        """Remove what killed processes left half-written, long after any of them can still be at it."""
+        """Remove what killed processes left half-written, long after any of them can still write."""
         with suppress(OSError):
             for path in (self.root / _SCRATCH).iterdir():
                 if path.is_file() and time.time() - path.stat().st_mtime > _FORGOTTEN_AFTER:
@@ -224,7 +224,7 @@ class FolderStore:
                 # Not a conflict where a file is in the way: who tries the next name would find the same.
                 make_folder(path.parent)
                 if not path.exists():
-                    # Of a file that is there already this may be another name, and its date is to stay.
+                    # This may be another name of an existing file, whose date must stay.
                     _stamp(scratch)
                 os.link(scratch, path)
             except FileExistsError:

@@ -150,7 +150,7 @@ class CrawlKeys:
         return f"{self.folder}depth-{depth}.txt.gz"
 
     def figures(self, depth: int) -> str:
-        """What a depth comes to."""
+        """The figures of a depth."""
         return f"{self.folder}depth-{depth}.json"
 
     def order(self, depth: int) -> str:
@@ -217,12 +217,12 @@ class HarvestKeys:
 
 
 def app_key(app: str) -> str:
-    """Who holds an app; `app` tells it from others and is no secret."""
+    """The holder of an app; `app` identifies it and is no secret."""
     return f"{APPS}{app}.json"
 
 
 def part_of(name: str) -> str:
-    """How the names of the parts of a segment begin, in its harvest's folder."""
+    """The prefix of the parts of a segment, in its harvest's folder."""
     return f"{OPEN}{name}-"
 
 
@@ -235,7 +235,7 @@ _FOLDER = rf"{ROOT}[^/]+/(?:{REPAIRS})?"
 
 
 def harvest_folder(key: str) -> str:
-    """The folder of the harvest that an object belongs to; empty for what belongs to none."""
+    """The folder of the harvest that an object belongs to; empty if it belongs to none."""
     found = re.match(rf"{_FOLDER}harvests/\d{{4}}(?:/\d\d){{5}}/", key)
     return found[0] if found else ""
 

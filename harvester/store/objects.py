@@ -42,7 +42,7 @@ class BucketObjects:
     def __init__(self, bucket: str, client: Client, clock: Clock) -> None:
         self.bucket, self.client, self._clock = bucket, client, clock
         self.name = f"s3://{bucket}"
-        # The server's date, and when it was heard by our clock; and what it calls itself.
+        # The server's date, its arrival by our clock, and the server's name.
         self.heard: tuple[datetime, float] | None = None
         self.server = ""
         self._slow = SlowRequests(self.name, SystemClock().elapsed)
@@ -52,7 +52,7 @@ class BucketObjects:
         what = what or key
         answer = self._reading(what, "get_object", Key=key, ChecksumMode="ENABLED")
         body, size = answer.get("Body"), answer.get("ContentLength")
-        # Without its length a broken connection would look like the end.
+        # Without a length a broken connection would look like the end.
         if body is None or not isinstance(size, int):
             raise self.garbled(what, "it does not tell the length")
         return self._head_of(what, answer), body
@@ -222,7 +222,7 @@ class BucketObjects:
 
     @contextmanager
     def translated(self, key: str) -> Iterator[None]:
-        """What S3 refuses, in the words of a store."""
+        """A refusal of S3 as an error of a store."""
         try:
             yield
         except Refusal as error:
@@ -256,7 +256,7 @@ class BucketObjects:
         return read()
 
     def _alone(self, ask: Callable[[], _T]) -> _T:
-        """Ask once more where two writes of one key met."""
+        """Ask once more after two writes of one key met."""
         for tries in range(1, _TRIES_AT_ONCE):
             try:
                 return ask()

@@ -27,7 +27,7 @@ class Pointer:
         self.put(written(value))
 
     def create(self, value: Any) -> None:
-        """Write a JSON document for the first time; raises Conflict if anybody did before."""
+        """Write a JSON document for the first time; raises Conflict if there is one."""
         self._version = self._store.create(self._key, written(value))
 
     def put(self, data: bytes) -> None:
@@ -40,13 +40,13 @@ class Pointer:
         try:
             self._version = self._put(data)
         except StoreAway:
-            # It may have arrived all the same.
+            # It may have arrived anyway.
             self._doubted.add(_digest(data))
             raise
         self._doubted.clear()
 
     def _created(self, data: bytes) -> bool:
-        """Whether what is taken to be new was; it is tried once."""
+        """Whether a document that is assumed to be new was; it is tried once."""
         is_new, self._is_new = self._is_new, False
         with suppress(Conflict):
             if is_new:

@@ -33,7 +33,7 @@ _KEYS_FOR = timedelta(minutes=5)
 
 
 class Reader(Protocol):
-    """What reading asks of a place; safe to use from many threads."""
+    """What a reader needs of a store; safe to use from many threads."""
 
     @property
     def name(self) -> str: ...
@@ -174,7 +174,7 @@ class S3Reader:
             raise NotFound(f"{key} is not in {self.name}.") from error
         except (BaseError, OSError, ValueError):
             yield from self._by_store(key)
-            # It is there for the store and not for obstore, which is spared further tries.
+            # The store has it and obstore does not: obstore is not tried again.
             self._fast = None
             return
         yield begun
@@ -223,7 +223,7 @@ def _opened(store: "S3Store") -> "Bucket | None":
             region=region or "us-east-1",
             config={"endpoint": endpoint} if endpoint else None,
             virtual_hosted_style_request=False,
-            # A long answer may take its time, but each piece of it may not.
+            # A long answer may take long, but each of its pieces may not.
             client_options={"allow_http": True, "timeout": "6h", "read_timeout": "30s"},
             retry_config={"max_retries": 4},
         )

@@ -18,7 +18,7 @@ _LATER = "Try again later; collected posts are kept."
 
 
 class Garbled(StoreAway):
-    """An answer that broke off, or is not one of S3; asking again may help at once."""
+    """An answer that was cut, or is not from S3; asking again may help at once."""
 
 
 class NoBucket(StoreAway):

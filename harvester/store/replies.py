@@ -30,7 +30,7 @@ def reply(status: int, headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def refusal(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
-    """An answer that says no; one to HEAD has no body, so its status is all there is."""
+    """A refusal; one of a HEAD has no body, only a status."""
     error: dict[str, str] = {}
     try:
         root = ElementTree.fromstring(body)
@@ -45,7 +45,7 @@ def refusal(operation: str, status: int, headers: Mapping[str, str], body: bytes
 
 
 def listing(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """A page of a listing; raises BrokenAnswer for what is none, and Refusal for one with a good status."""
+    """A page of a listing; raises BrokenAnswer if it is none, and Refusal for an error with a good status."""
     try:
         root = ElementTree.fromstring(body)
         if _name(root) == "Error":
@@ -87,7 +87,7 @@ def told(operation: str, status: int, headers: Mapping[str, str], body: bytes) -
 
 
 def parts_document(parts: Iterable[Mapping[str, Any]]) -> bytes:
-    """The parts of an upload that is to be completed, as S3 reads them."""
+    """The parts of an upload to complete, as S3 reads them."""
     root = ElementTree.Element("CompleteMultipartUpload")
     for part in parts:
         element = ElementTree.SubElement(root, "Part")

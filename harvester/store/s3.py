@@ -103,7 +103,7 @@ class S3Store:
             log.debug("%s", error)
         with suppress(HarvesterError):
             self.abandon_upload(key, name)
-        # Where an earlier try arrived without its answer, this finds the object.
+        # If an earlier try arrived without its answer, this finds the object.
         return self.upload(key, path, sha256=sha256)
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
@@ -136,7 +136,7 @@ class S3Store:
             if self._objects.delete(key, **condition):
                 return
         except Conflict:
-            # Some servers hold that what is gone does not match either.
+            # Some servers say that a missing object does not match.
             pass
         if self._is_there(key, version):
             raise StoreAway(f"{self.name} did not remove {key}.", hint="Check the server's log.")
@@ -242,7 +242,7 @@ class S3Store:
         return head is not None
 
     def _dated_by_an_object(self) -> datetime:
-        """The time of a server that tells none: what it dates an object that is written now."""
+        """The time of a server that sends none: the date of an object that is written now."""
         key = f"{FOLDER}clock-{uuid.uuid4().hex}"
         self._objects.write(key, b"")
         try:
@@ -256,7 +256,7 @@ class S3Store:
 
 
 def _is_ours(key: str) -> bool:
-    """Not what is kept here about the server."""
+    """Not the cached facts about the server."""
     return not key.startswith(FOLDER)
 
 

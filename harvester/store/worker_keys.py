@@ -28,11 +28,11 @@ class WorkerKeys:
         return f"{self.folder}failed/{user}"
 
     def claim(self, user: str) -> str:
-        """Who collects a user now; the key of no user is that of all of them."""
+        """Which worker collects a user now; the key of no user is that of all of them."""
         return f"{self.folder}claims/{user}"
 
     def ticket(self, slot: int) -> str:
-        """Who may fill the queue in some seconds."""
+        """Which worker may fill the queue for some seconds."""
         return f"{self.folder}refill/{slot}"
 
     @property

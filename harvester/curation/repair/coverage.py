@@ -1,4 +1,4 @@
-"""How much of what existed a stream has, by day, as far as the network's counts can tell."""
+"""How many of the existing posts a stream has, by day, according to the network's counts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -58,7 +58,7 @@ class StreamGap:
 def gaps_of(
     harvests: Iterable[HarvestSummary], closed: Mapping[GapKey, Tree] | None = None
 ) -> list[StreamGap]:
-    """All gaps that these harvests recorded, the earliest first; one that no moment tells of is left out."""
+    """All gaps that these harvests recorded, the earliest first; those without a valid time are left out."""
     found = []
     for summary in harvests:
         for event in summary.get("gaps") or ():

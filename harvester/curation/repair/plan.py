@@ -1,4 +1,4 @@
-"""What a repair is to search for: the open gaps within reach, by the rules that were live in them.
+"""What a repair searches for: the open gaps within reach, by the rules that were live in them.
 
 A plan is a function of the gaps and their rules, so that a new one continues the searches of the last.
 """

@@ -89,7 +89,7 @@ class CollectionCase:
         for name in found:
             yield from self._harvest_of(name, trees[name])
         if any(name.startswith(CHANGESETS) for name in self.unreadable):
-            # What is missing in the chain of them may be just that one.
+            # The missing link of the chain may be that one.
             return
         collection = trees.get(COLLECTION)
         # The history of 2019 is not one that can be replayed.
@@ -152,7 +152,7 @@ class CollectionCase:
 
 
 def _lost(changesets: list[Any], found: list[str]) -> Iterator[Finding]:
-    """The changesets that others follow, and that are not there."""
+    """The missing changesets that others follow."""
     for changeset in changesets:
         before = changeset.get("parent") if isinstance(changeset, dict) else None
         if before and CHANGESETS + str(before) not in found:
@@ -161,7 +161,7 @@ def _lost(changesets: list[Any], found: list[str]) -> Iterator[Finding]:
 
 
 def _counts(finding: Finding) -> bool:
-    # A hundred thousand changesets that are as they should be say nothing to anybody.
+    # A hundred thousand correct changesets are not worth a line each.
     return finding.verdict is not Verdict.FOUND or not finding.name.startswith(CHANGESETS)
 
 

@@ -63,7 +63,7 @@ class Case:
 
     @property
     def to_read(self) -> list[str]:
-        """The files that are to be read whole; the parts of growing ones say nothing by themselves."""
+        """The files to read whole; parts of growing ones say nothing by themselves."""
         skipped = {HARVEST, HARVEST_2019, *MANIFESTS.values()}
         return [name for name in self.sizes if name not in skipped and not name.startswith(OPEN)]
 

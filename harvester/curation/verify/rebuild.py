@@ -28,7 +28,7 @@ _AFTER = (USERS, EVENTS, STATS, LISTS, USER_CHANGES, COLLECTION)
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A manifest that is not, or not so, in the store; `problem` says why it cannot be made."""
+    """A manifest that is missing in the store, or differs there; `problem` says why it cannot be made."""
 
     key: str
     data: bytes = b""
