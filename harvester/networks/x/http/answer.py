@@ -80,7 +80,7 @@ def asked(sock: Any, request: bytes, *, url: str, clock: Clock) -> Answer:
 
 
 class _Bounds:
-    """What one answer may come to."""
+    """The limits of one answer."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -65,7 +65,7 @@ class Sessions:
         return text
 
     def cut_at_stop(self, answer: Reply) -> None:
-        """A stop ends this answer at once; for others it waits."""
+        """Let a stop end this answer at once; for others it waits."""
         self._sockets.add_endless(answer.raw.connection.wire)
 
     def close(self) -> None:

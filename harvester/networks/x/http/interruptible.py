@@ -45,7 +45,7 @@ class Sockets:
         self._add(sock, self._endless)
 
     def close(self) -> None:
-        """Cut them, and hear the stop no more, which may outlive many clients."""
+        """Close them, and stop listening to the stop, which may outlive many clients."""
         self.stop.forget(self._end)
         if self._last_answers:
             self._last_answers.cancel()
@@ -77,7 +77,7 @@ def _shut(sock: Any) -> None:
         # Below TLS: its own shutdown would change state under the thread that reads.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
     except OSError:
-        # It was closed already, which is what is wanted.
+        # It was closed already, as intended.
         return
 
 

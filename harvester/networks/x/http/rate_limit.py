@@ -1,4 +1,4 @@
-"""Requests wait for X's rate limits, as far as earlier response headers show them."""
+"""Requests wait for X's rate limits, as earlier response headers show them."""
 
 import random
 import threading
@@ -55,7 +55,7 @@ class Windows:
             if window.remaining is not None and now >= window.resets:
                 window.remaining = None
             if window.remaining is not None and window.remaining <= 0:
-                # All that wait would start in the same instant otherwise.
+                # Otherwise all waiting requests would start at the same instant.
                 return min(LONGEST, window.resets - now + random.uniform(0.05, 0.5))
             if spacing and now < window.next_slot:
                 return window.next_slot - now

@@ -42,7 +42,7 @@ _NOT_SENT = (RequestException, ConnectTimeoutError, ProxyError, SSLError)
 
 @dataclass
 class _Tries:
-    """What one request has cost so far; waits for a rate window do not count."""
+    """The time of one request so far; waits for a rate window do not count."""
 
     patience: float
     most: Mapping[int, int] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class _Tries:
 
 
 class Exchange:
-    """Sends requests with the manners that X asks for; used by many threads at once."""
+    """Sends requests as X's rules require; used by many threads at once."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class Exchange:
     def _before_next(
         self, endpoint: Endpoint, problem: Problem, headers: Mapping[str, str], tries: _Tries
     ) -> None:
-        """Wait until it is worth asking again, or raise what the request comes to."""
+        """Wait until the next try, or raise the request's error."""
         if problem.outcome == ApiCode.RATE_LIMITED:
             self.windows.learn(endpoint.window, headers, limited=True)
             return
@@ -183,7 +183,7 @@ class Exchange:
     def _wire(self, endpoint: Endpoint) -> Wire:
         wire = self._sessions.of(endpoint, self._token)
         if self.stop.requested:
-            # It came while a token was fetched: what is asked for now is billed, and may come too late.
+            # The stop came while a token was fetched: a request now is billed, and may be too late.
             raise Stopped
         return wire
 

@@ -16,7 +16,7 @@ from harvester.networks.x.http.answer import Answer
 from harvester.networks.x.page import NotAPage
 from harvester.networks.x.problems import problems_in
 
-# What arranges rules is imported where that is done: every client has these methods, and few call them.
+# The arrangement of rules is imported when needed: every client has these methods, and few call them.
 if TYPE_CHECKING:
     from harvester.networks.x.rules.collection_rules import CollectionRule
     from harvester.networks.x.rules.live_rules import Rule, RuleCaps, RulePlan
@@ -35,7 +35,7 @@ _DUPLICATE = "DuplicateRule"
 
 @dataclass(frozen=True)
 class RulesResult:
-    """What came of adding or deleting; a rule that is there already is no problem."""
+    """The result of adding or deleting; a rule that exists already is not a problem."""
 
     rules: tuple[dict[str, Any], ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -101,7 +101,7 @@ class RulesApi:
         return plan.with_problems(self.delete_rules(plan.delete).problems) if plan.add_first else plan
 
     def take_back(self, added: Sequence["Rule"]) -> None:
-        """Delete these rules, as far as X is there to do it; what cannot be deleted is logged."""
+        """Delete these rules, if X can be reached; what cannot be deleted is logged."""
         if not added:
             return
         try:
@@ -157,7 +157,7 @@ def _listed(answer: Answer) -> dict[str, Any]:
 
 
 def _told_of_each(answer: Answer, *, added: int) -> dict[str, Any]:
-    """The answer, if it says what became of each rule that was to be `added`.
+    """The answer, if it has a result for each rule that was to be `added`.
 
     Asked again, X calls a rule that it has a duplicate.
     """

@@ -43,7 +43,7 @@ def arranged(
     prefix: str,
     caps: RuleCaps | None = None,
 ) -> list[Rule]:
-    """The live rules that the active ones of `rules` need, where these are `live`; raises if too many."""
+    """The live rules that the active ones of `rules` need, if these are `live`; raises if too many."""
     caps = caps or RuleCaps()
     wanted = translated(rules, caps)
     there = _There.of(live, prefix)
@@ -114,7 +114,7 @@ class _Packing:
         self.packs = packs
         self._there = there
         self._room = room
-        # What a first packing is to leave free; later ones take it.
+        # The room that a first packing leaves free; later ones take it.
         self._spare = int(room * _RESERVE)
         self._first = not (len(packs) or own)
         self._own = dict.fromkeys(own)
@@ -177,7 +177,7 @@ class _Packing:
 
 
 def _densest(wanted: Sequence[Wanted], there: _There, caps: RuleCaps, room: int) -> _Packing:
-    """All packed anew, but native rules as far as they must be: only X tells what they match."""
+    """All packed again, native rules only as far as necessary: only X can match them."""
     native = [each for each in wanted if not each.local]
     units = [each.terms for each in wanted if each.local]
     # Term by term fewer characters are left over, but a rule may then be in three live rules.

@@ -29,7 +29,7 @@ ACTIVE, INACTIVE = "active", "inactive"
 STATES = (ACTIVE, INACTIVE)
 _MEMBERS = ("id", "type", "value", "tag", "status", "metadata")
 _ID_LENGTH = 100
-# A tag of a live rule begins so where it holds several rules.
+# The beginning of the tag of a live rule that holds several rules.
 PACK = "pack-"
 
 
@@ -83,7 +83,7 @@ class _Place:
 
 
 def unreadable(asked: Mapping[str, Any]) -> list[str]:
-    """All problems of a collection's `filter`, as far as they are known without the network."""
+    """All problems of a collection's `filter` that are known without the network."""
     problems: list[str] = []
     if collection_rules(asked, problems) or problems or not (track := asked.get("track")):
         return problems
@@ -120,7 +120,7 @@ def unfinished(asked: Mapping[str, Any]) -> list[str]:
 
 
 def made_id(kind: str, value: str, *more: str) -> str:
-    """The id of a rule without one; `value` in its one spelling."""
+    """The id of a rule without one; `value` in its canonical spelling."""
     return hashlib.sha256("\n".join((kind, value, *more)).encode("utf-8", "replace")).hexdigest()[:12]
 
 

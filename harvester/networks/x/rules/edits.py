@@ -21,7 +21,7 @@ from harvester.networks.x.rules.values import (
 
 @dataclass(frozen=True)
 class Added:
-    """The changed section; the rules that are new in it, those that were there, and why others are none."""
+    """The changed section; its new rules, those that existed, and why others are not rules."""
 
     section: Tree
     added: tuple[CollectionRule, ...]
@@ -40,7 +40,7 @@ class Removed:
 
 @dataclass(frozen=True)
 class Switched:
-    """The changed section, the rules whose status is another now, and the ids and tags that none has."""
+    """The changed section, the rules whose status changed, and the ids and tags that no rule has."""
 
     section: Tree
     changed: tuple[CollectionRule, ...]
@@ -49,7 +49,7 @@ class Switched:
 
 
 def with_rules(section: Mapping[str, Any], new: Iterable[Tree]) -> Added:
-    """The section with these rules, without those that say the same as one that it has."""
+    """The section with these rules, without those that repeat one that it has."""
     there = collection_rules(section, [])
     said, ids = {_matches(rule) for rule in there}, {rule.id for rule in there}
     added: dict[CollectionRule, Tree] = {}
@@ -73,7 +73,7 @@ def with_rules(section: Mapping[str, Any], new: Iterable[Tree]) -> Added:
 
 
 def without_rules(section: Mapping[str, Any], ids: Sequence[str]) -> Removed:
-    """The section without the rules of these ids, whichever part of it they are in."""
+    """The section without the rules of these ids, in any of its parts."""
     known = {rule.id: rule for rule in collection_rules(section, [])}
     gone = {each: known[each] for each in ids if each in known}
     if not gone:
@@ -137,7 +137,7 @@ def _with(section: Mapping[str, Any], rules: list[Tree], without: Collection[tup
 
 
 def _switched(entry: Tree, rule: CollectionRule, status: str) -> Tree:
-    """The entry with another status, and with its id where the status is part of how that is made."""
+    """The entry with another status, and with its id if that would depend on the status."""
     is_made = rule.id == made_id(rule.type, rule.value)
     return {**({} if is_made else {"id": rule.id}), **entry, "status": status}
 

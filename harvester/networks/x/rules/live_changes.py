@@ -30,7 +30,7 @@ from harvester.text import counted, unexpected
 
 log = logging.getLogger("twarc-cloud")
 
-# Within this many seconds after X confirmed it, a change of rules is in force.
+# A change of rules is in force this many seconds after X confirmed it.
 IN_FORCE_AFTER = timedelta(seconds=20)
 ROUND_SECONDS = 20.0
 # For each request that changes rules: X allows 100 in 15 minutes, and the start of a stream needs some.
@@ -44,11 +44,11 @@ _NO_ROOM = "rules were replaced, and the app has no room for the old ones beside
 
 @dataclass(frozen=True)
 class _Round:
-    """What came of one look at the collection."""
+    """The result of one look at the collection."""
 
     edit: Edit | None = None
     rules: tuple[Rule, ...] = ()
-    # Live rules that are to be deleted once the new ones are in force.
+    # Live rules to delete once the new ones are in force.
     gone: tuple[str, ...] = ()
     events: tuple[Tree, ...] = ()
     refused: str = ""
@@ -87,7 +87,7 @@ class LiveChanges:
         return count(self.collection["filter"], "max_records") or None
 
     def poll(self) -> list[Tree]:
-        """The events of what has come about; begins what is due, and returns at once."""
+        """The events since the last call; begins what is due, and returns at once."""
         if self._call and self._call.done():
             call, self._call = self._call, None
             return self._ended(call)
@@ -168,19 +168,19 @@ class LiveChanges:
         return ceil(len(ids) / AT_ONCE)
 
     def _changed(self, edit: Edit, plan: RulePlan, live: Sequence[Mapping[str, Any]]) -> _Round:
-        """Carry out a plan; where X refuses one of its rules, all stays as it was."""
+        """Carry out a plan; if X refuses one of its rules, nothing changes."""
         has_room = len(live) + len(plan.add) <= self._caps.rules
         requests = ceil(len(plan.add) / AT_ONCE) * (1 if has_room else 2) + ceil(len(plan.delete) / AT_ONCE)
         later = plan.delete
         if not has_room:
             found = self._client.add_rules(plan.add, dry_run=True).problems
-            # That there is no room beside the old ones is known.
+            # The lack of room beside the old ones is known.
             if problems := tuple(each for each in found if each.title != _CAP):
                 return self._refused(edit, plan, problems, requests)
             later = self._made_room(plan, live)
         if problems := self._add(plan.add):
             return self._refused(edit, plan, problems, requests)
-        # Where there is nothing to match, nothing is to come into force.
+        # Without rules, there is nothing to wait for.
         changes = bool(plan.rules) and bool(plan.add or plan.delete)
         since = self._client.time.latest() + (IN_FORCE_AFTER if changes else timedelta())
         if not plan.add:
@@ -189,7 +189,7 @@ class LiveChanges:
         return _Round(edit, plan.rules, later, self._told_of(edit, plan, since), requests=requests)
 
     def _add(self, rules: Sequence[Rule]) -> tuple[Problem, ...]:
-        """Add live rules; where X refuses one, all of them are taken back."""
+        """Add live rules; if X refuses one, all of them are removed."""
         try:
             problems = self._client.add_rules(rules).problems
         except BaseException:

@@ -1,4 +1,4 @@
-"""The live rules that the app has at X: what they are, whose they are, and what makes them those wanted."""
+"""The live rules that the app has at X: their content, their owners, and the changes to those wanted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -36,7 +36,7 @@ def chunks(terms: Iterable[str], *, length: int) -> Iterator[list[str]]:
 
 
 def size(terms: Iterable[str]) -> int:
-    """What they take of a live rule, which has room for its length and one OR, as its first term has none."""
+    """Their size in a live rule, which has room for its length and one OR, as its first term has none."""
     return sum(len(term) + len(OR) for term in terms)
 
 

@@ -58,7 +58,7 @@ def _by_shard(
 def _spread(
     free: Sequence[CollectionRule], shards: Sequence[list[CollectionRule]], apps: Sequence[RuleCaps]
 ) -> list[list[CollectionRule]]:
-    """What each shard is given of these rules, so that all are as full as each other; the largest first."""
+    """The rules for each shard, so that all are equally full; the largest first."""
     loads = [_load(shard, caps) for shard, caps in zip(shards, apps, strict=True)]
     added: list[list[CollectionRule]] = [[] for _ in apps]
     for rule in sorted(free, key=lambda rule: -_size(rule)):
@@ -89,7 +89,7 @@ def rule_tree(rule: CollectionRule) -> Tree:
 
 
 def _cut(shard: list[CollectionRule], caps: RuleCaps, *, after: int = 0) -> list[CollectionRule]:
-    """Take the last rules out that do not fit, of those `after` the first ones."""
+    """Remove the last rules that do not fit, of those `after` the first ones."""
     low, high = after, len(shard)
     while low < high:
         middle = (low + high + 1) // 2

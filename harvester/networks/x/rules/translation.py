@@ -29,7 +29,7 @@ def terms(rule: CollectionRule) -> list[str]:
 
 
 def tiles(value: str) -> int:
-    """How many boxes of 25 miles a box needs; the earth three million."""
+    """The number of boxes of 25 miles that a box needs; the earth needs three million."""
     columns, rows = _tiles(*corners(value))
     return columns * rows
 

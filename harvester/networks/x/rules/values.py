@@ -24,7 +24,7 @@ _DIGITS = 6
 
 
 def spelled(kind: str, given: Any) -> str:
-    """The value of a rule of this type in its one spelling; ValueError with what is wrong with it."""
+    """The value of a rule of this type in its canonical spelling; ValueError says what is wrong."""
     if kind == GEO:
         return canonical(_box(given))
     if kind == USERID and isinstance(given, int) and not isinstance(given, bool):
@@ -81,7 +81,7 @@ def _uncapital(word: str) -> str:
 
 
 def unclosed(text: str) -> str:
-    """What of X's own language is not closed, or closed and never opened; empty where all is in order."""
+    """The brackets or quotes of X's own language that are not matched; empty if all are."""
     rest = re.sub(r'"(?:\\.|[^"\\])*"', "", text)
     if '"' in rest:
         return "a quote that is not closed"

@@ -32,7 +32,7 @@ class Counting:
     name: str
     value: str
     queries: tuple[str, ...]
-    # What of it no count knows.
+    # The parts that no count covers.
     unknown: tuple[str, ...] = ()
     without_retweets: bool = False
 

@@ -26,7 +26,7 @@ class Wanted:
 
 
 def translated(rules: Sequence[CollectionRule], caps: RuleCaps) -> list[Wanted]:
-    """The active rules; one HarvesterError with all that cannot be live rules."""
+    """The active rules; raises one HarvesterError with all that cannot be live rules."""
     problems: list[str] = []
     found: dict[tuple[str, ...], Wanted] = {}
     for rule in rules:

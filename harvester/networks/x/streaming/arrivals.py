@@ -12,9 +12,9 @@ from harvester.errors.connections import cause_of
 
 # How long a read waits for the first byte.
 TICK = 0.5
-# How much later a post may be on disk for it.
+# The delay of a post that this may cause.
 PAUSE_SECONDS = 0.09
-# The most that one read takes.
+# The maximum number of bytes of one read.
 PIECE = 1 << 18
 _NOTHING_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 

@@ -52,7 +52,7 @@ class Chunks:
         return piece[:begin], lines, b"".join((*parts[last:], rest))
 
     def payload(self, piece: bytes) -> bytes:
-        """What the piece holds; raises BrokenStream for what is no chunk."""
+        """The content of the piece; raises BrokenStream if it is not a chunk."""
         data = self._tail + piece if self._tail else piece
         found: list[bytes] = []
         at, end, left = 0, len(data), self._left
