@@ -38,7 +38,7 @@ def _included(line: bytes) -> Iterator[tuple[str, Any]]:
         for account in _including.decode(line).includes.users:
             yield account.id, account.username
     except ValueError:
-        # One account without a name, or with a number as its id, shall not hide the others.
+        # One account without a name, or with a number as its id, must not hide the others.
         for user in _users_in(line):
             yield str(user.get("id")), user.get("username")
 

@@ -229,7 +229,7 @@ def _is_of_something_included(problem: Problem) -> bool:
 def _numbers(ids: list[str]) -> list[int]:
     text = "".join(ids)
     if ids and not ("" not in ids and text.isascii() and text.isdigit()):
-        raise NotAPage(f"{text[:30]!r} holds what is no post id")
+        raise NotAPage(f"{text[:30]!r} contains something that is not a post id")
     # Python reads no number of 5,000 digits.
     found = [] if any(len(post_id) > 19 for post_id in ids) else list(map(int, ids))
     if ids and not (found and min(found) > 0 and max(found) <= _LARGEST_ID):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harvester.harvest.lock_content import tell_of_change
+from harvester.harvest.lock_content import note_change
 from harvester.harvest.progress import COMPLETE
 from harvester.store.keys import CollectionKeys
 from tests.support.crawls import crawl, frontiers, truth
@@ -110,7 +110,7 @@ def test_the_live_rules_are_those_of_the_collection_after_each_edit(tmp_path: Pa
             for number in range(2):
                 words = {*draw.sample(sorted(words), 20), *(f"more{number}x{each}" for each in range(9))}
                 stage.edit("live", partial(_tracking, words))
-                tell_of_change(stage.store, keys.lock)
+                note_change(stage.store, keys.lock)
                 going.renew()
                 until(partial(_lives_on, stage, words))
 

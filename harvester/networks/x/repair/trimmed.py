@@ -50,7 +50,7 @@ def _written(members: Mapping[str, msgspec.Raw]) -> bytes:
 
 
 def _read_whole(line: bytes, is_stored: Callable[[str], bool]) -> Trimmed:
-    """Half of a surrogate pair is an error to msgspec, and JSON to everybody else; an id may be a number."""
+    """Half of a surrogate pair is an error to msgspec, and JSON to other readers; an id may be a number."""
     page: dict[str, Any] = loaded(line, constants=True)
     posts = [(str(post["id"]), post) for post in page["data"]]
     kept = {post_id: post for post_id, post in reversed(posts) if not is_stored(post_id)}
