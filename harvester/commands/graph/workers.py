@@ -170,12 +170,7 @@ def start(collection_id: str, dry_run: bool, as_json: bool, workspace: Workspace
     from harvester.graph.workers.join import queue_of
 
     keys, tree = _with_workers(workspace, collection_id)
-    if not tree["users"]:
-        raise HarvesterError(
-            f"{collection_id} has no users.",
-            hint="Add some with `collection-config screennames`, then run `collection-config update`.",
-            exit_code=Exit.USAGE,
-        )
+    _require_users(tree)
     queue_of(workspace.settings).counts()
     ready = [each for each in worker_ids(tree) if _state(workspace, each) != "RUNNING"]
     for each in ready:
@@ -190,6 +185,15 @@ def start(collection_id: str, dry_run: bool, as_json: bool, workspace: Workspace
     elif not dry_run:
         click.echo(f"Started {', '.join(ready)}" if ready else "All workers run already.")
         advise(f"`graph workers status {collection_id}` shows how far they are; `harvest stop` stops them.")
+
+
+def _require_users(tree: Collection) -> None:
+    if not tree["users"]:
+        raise HarvesterError(
+            f"{tree['id']} has no users.",
+            hint="Add some with `collection-config screennames`, then run `collection-config update`.",
+            exit_code=Exit.USAGE,
+        )
 
 
 def _begin(workspace: Workspace, keys: CollectionKeys, tree: Collection, ready: Sequence[str]) -> None:

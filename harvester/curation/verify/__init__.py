@@ -82,17 +82,22 @@ def verify(
     repairs: dict[str, Told] = {}
     with _Cases(reader, keys, sample, seen, stop, lambda: tell(report), jobs, report) as cases:
         for case in cases.judged(whole, of_repairs):
-            part = case.part()
-            (of_repairs if is_of_repairs(case.folder) else whole).states[case.folder] = part.state
-            if is_of_repairs(case.folder) and not case.unfinished:
+            part, is_repair = case.part(), is_of_repairs(case.folder)
+            (of_repairs if is_repair else whole).states[case.folder] = part.state
+            if is_repair and not case.unfinished:
                 repairs[str(case.told.summary.get("harvest_timestamp"))] = case.told
             report.add(part)
     report.parts = list(with_repairs(report.parts, keys, repairs))
     report.parts += [each.part() for each in (whole, of_repairs) if each is whole or not each.is_empty]
-    if seen and seen.twice:
-        why = f"{seen.twice} of {seen.number} posts are stored more than once"
-        report.parts.append(Part(keys.folder, (Finding(HARVESTS, Verdict.DUPLICATES, why),)))
+    report.parts += _duplicates(seen, keys)
     return report
+
+
+def _duplicates(seen: "_Seen | None", keys: CollectionKeys) -> list[Part]:
+    if not seen or not seen.twice:
+        return []
+    why = f"{seen.twice} of {seen.number} posts are stored more than once"
+    return [Part(keys.folder, (Finding(HARVESTS, Verdict.DUPLICATES, why),))]
 
 
 def rebuilds(reader: Reader, keys: CollectionKeys, *, stop: Stop, jobs: int = JOBS) -> Iterator[Rebuilt]:

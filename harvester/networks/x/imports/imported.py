@@ -128,8 +128,7 @@ class _Import:
         same = first or known
         changed = self._changed(asked, rule, known) if known and not first else ()
         if same and not changed and _key(same.rule) != _key(rule):
-            reason = f"{rule.id} is the id of {same.place}, whose value is {same.rule.value}"
-            return replace(found, became=UNUSABLE, reason=reason)
+            return _has_its_id(found, rule, same)
         if not first:
             self.read.add(self._entered(asked, rule, known, changes=bool(changed)), place)
         found = replace(found, type=rule.type, corrected=asked.entry["value"] if asked.corrected else "")
@@ -193,18 +192,26 @@ class _Import:
         gone = {
             at
             for at, rule in enumerate(self.rules)
-            if self.mark and isinstance(rule, dict) and rule.get(FOLLOWED) == self.mark[FOLLOWED]
-            if ids.get(at) not in self.read.by_id
+            if self._is_followed(rule) and ids.get(at) not in self.read.by_id
         }
         found = {rule.id: rule for rule in self.before}
         removed = [found[ids[at]] for at in sorted(gone) if ids.get(at) in found]
         self.rules = [rule for at, rule in enumerate(self.rules) if at not in gone]
         return removed
 
+    def _is_followed(self, rule: Any) -> bool:
+        return bool(self.mark) and isinstance(rule, dict) and rule.get(FOLLOWED) == self.mark[FOLLOWED]
+
     def _repeated(self, found: Outcome, asked: Asked, same: _Known, *, of_collection: bool) -> Outcome:
         lost = tuple(_differences(asked.entry, same.rule, (*_LABELS, "metadata")))
         reason = f"same as {same.place}" + (f"; its {' and '.join(lost)} left out" if lost else "")
         return replace(found, became=REPEATED, reason=reason, of_collection=of_collection, lost=lost)
+
+
+def _has_its_id(found: Outcome, rule: CollectionRule, same: _Known) -> Outcome:
+    """Of a row that has the id of a rule with another value."""
+    reason = f"{rule.id} is the id of {same.place}, whose value is {same.rule.value}"
+    return replace(found, became=UNUSABLE, reason=reason)
 
 
 def _places(rules: Sequence[Any]) -> Iterator[tuple[str, int]]:

@@ -65,30 +65,37 @@ class RuleIndex:
 
     def __init__(self, conditions: Mapping[int, Condition]) -> None:
         shared = Counter(key for condition in conditions.values() for key in condition.keys)
-        by_key: defaultdict[str, list[int]] = defaultdict(list)
         by_account: defaultdict[str, list[int]] = defaultdict(list)
+        worded: dict[int, Condition] = {}
         self._boxes = Boxes()
         self._conditions = conditions
-        # Those that match where their key was found.
-        self._sure: set[int] = set()
         for number, condition in conditions.items():
             if condition.box:
                 self._boxes.add(number, condition.box)
             elif condition.account:
                 by_account[condition.account].append(number)
             else:
-                # The key that fewest rules share, as most posts have the frequent ones.
-                key = min(condition.keys, key=lambda key: (shared[key], -len(key), key))
-                by_key[key].append(number)
-                if len(key) > 1 and len(condition.keys) == 1 and not condition.phrases:
-                    self._sure.add(number)
+                worded[number] = condition
+        self._add_worded(worded, shared)
+        self._by_account = dict(by_account)
+        tags = sum(key.startswith(_TAGS) for key in shared)
+        self.looks = Looks(len(shared) > tags, tags > 0, bool(by_account), len(self._boxes) > 0)
+
+    def _add_worded(self, conditions: Mapping[int, Condition], shared: Mapping[str, int]) -> None:
+        """Index conditions by one of their keys; `shared` is how many rules have a key."""
+        by_key: defaultdict[str, list[int]] = defaultdict(list)
+        # Those that match where their key was found.
+        self._sure: set[int] = set()
+        for number, condition in conditions.items():
+            # The key that fewest rules share, as most posts have the frequent ones.
+            key = min(condition.keys, key=lambda key: (shared[key], -len(key), key))
+            by_key[key].append(number)
+            if len(key) > 1 and len(condition.keys) == 1 and not condition.phrases:
+                self._sure.add(number)
         self._by_key = {key: tuple(numbers) for key, numbers in by_key.items()}
         self._wanted = frozenset(by_key)
         self._has_pairs = any(key in pairs_of(key) for key in by_key)
         self._has_signs = any(len(key) == 1 and not key.isascii() for key in by_key)
-        self._by_account = dict(by_account)
-        tags = sum(key.startswith(_TAGS) for key in shared)
-        self.looks = Looks(len(shared) > tags, tags > 0, bool(by_account), len(self._boxes) > 0)
 
     def matching(self, seen: Seen, *, wide: bool) -> set[int]:
         """The rules that match it, as far as that can be judged here.
