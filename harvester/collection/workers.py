@@ -8,7 +8,7 @@ collection has, and no two have the same profile. What they share is the crawl o
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harvester.collection.begun_crawl import section_of
+from harvester.collection.begun_crawl import crawl_state, section_of
 from harvester.collection.shards import budget_share, named_twice, shard_id
 from harvester.documents import Tree, text_in
 from harvester.errors import Exit, HarvesterError
