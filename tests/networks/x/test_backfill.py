@@ -143,6 +143,36 @@ def test_posts_from_before_the_gap_are_dropped_and_of_the_last_seconds_what_is_r
     assert read.ids == _read(5, 61).ids
 
 
+def test_the_last_post_of_a_harvest_that_died_is_stored_once_and_others_of_its_millisecond_stay() -> None:
+    (last,) = _read(0).ids
+    beside = str(int(last) + 1)
+    died = Gap(_NOON, _NOON + timedelta(seconds=60), "died", before=last)
+    recovery = Recovery(died, back=timedelta(minutes=5), opened=died.until, inherited=True)
+    read = StreamRead(ids=[last, beside], lines=[last.encode(), beside.encode()])
+
+    assert recovery.drop_old(read) == [last]
+    assert (read.ids, read.lines) == ([beside], [beside.encode()])
+
+
+def test_what_x_delivers_again_to_the_next_harvest_is_stored_once(tmp_path: Path) -> None:
+    """The gap begins with the last record, which X delivers again."""
+    with staged(tmp_path, users=1, posts_per_user=0, recovery=True) as stage:
+        broken = BrokenStream(stage)
+        broken.begin(track="flood", backfill_minutes=5)
+        with broken.streaming() as first:
+            broken.hear()
+            stage.clock.advance(1)
+            (last,) = stage.control.publish(broken.author, text="the last flood")
+            until(lambda: stage.control.stream()["written"][-1])
+            first.stop.request("SIGTERM")
+        assert first.end.ids[-1] == last
+        with broken.streaming() as second:
+            stage.clock.advance(5)
+            broken.hear()
+        assert second.end.gaps[0]["last_id_before"] == last
+        assert set(stage.stored("live").values()) == {1}
+
+
 def test_the_gap_of_a_harvest_that_died_vanishes_too(tmp_path: Path) -> None:
     with staged(tmp_path, users=2, posts_per_user=0, recovery=True) as stage:
         broken = BrokenStream(stage)

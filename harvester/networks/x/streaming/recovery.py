@@ -46,6 +46,8 @@ class Recovery:
         self.brings_old = False
         self._since, self._opened = gap.since, opened
         self._old = gap.since if inherited else gap.since - BEYOND
+        # Published when the gap began, as others may have been that did not come.
+        self._last_id = gap.before if inherited else None
         self._reaches = gap.since - BEYOND > opened - back
         self._went_back = self._is_live = False
 
@@ -68,7 +70,7 @@ class Recovery:
             self._went_back = self._went_back or (time is not None and time < self._since - BEYOND)
             self.brings_old = self.brings_old or (time is not None and time < self._opened)
             self._is_live = self._is_live or (time is not None and time >= self._opened)
-            if time is None or time >= self._old:
+            if (time is None or time >= self._old) and post_id != self._last_id:
                 kept[number] = post_id
         dropped = [post_id for number, post_id in enumerate(read.ids) if number not in kept]
         if dropped:
