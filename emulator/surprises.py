@@ -133,6 +133,9 @@ class Surprises:
         data = document.get("data")
         if isinstance(data, list) and endpoint in LOOK_UPS:
             self._random.shuffle(data)
+            if len(data) > 1 and self._often(0.1):
+                # Of some X says nothing at all.
+                data.pop()
         for thing in data if isinstance(data, list) else [data]:
             if isinstance(thing, dict):
                 self._thing(thing)
