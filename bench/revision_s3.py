@@ -26,7 +26,7 @@ def checkout(tool: Tool) -> Checkout:
 
 
 def requests(rate: int, *, minutes: float) -> Callable[[], AbstractContextManager[Measure]]:
-    """An hour thirty times as short, as `bench.busy`: what reaches S3, whoever sends it."""
+    """An hour thirty times as short, as `bench.busy`: all that reaches S3."""
 
     @contextmanager
     def opened() -> Iterator[Measure]:

@@ -169,7 +169,7 @@ class Billing:
             request.over()
 
     def take_more(self, more: float) -> None:
-        """Reserve so many dollars more, or raise BudgetReached at once."""
+        """Reserve this many dollars more, or raise BudgetReached at once."""
         with self._lock:
             if not self._allows(self._reserved + more):
                 raise self._reached(more)

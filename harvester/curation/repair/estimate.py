@@ -40,7 +40,7 @@ class Estimate:
     high: float
 
     def without(self, found: int, *, share: float) -> "Estimate":
-        """What is left of this share of it after so many were found."""
+        """What is left of this share of it after this many were found."""
         return Estimate(*(max(0.0, each * share - found) for each in (self.posts, self.low, self.high)))
 
 

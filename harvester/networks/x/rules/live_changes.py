@@ -36,7 +36,7 @@ ROUND_SECONDS = 20.0
 # For each request that changes rules: X allows 100 in 15 minutes, and the start of a stream needs some.
 _REQUEST_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 900.0
-# Who changes a collection may die before the stream is told of it.
+# A command may die after it stored a change and before it told the stream.
 _LOOK_SECONDS = 3600.0
 _CAP = "RulesCapExceeded"
 _NO_ROOM = "rules were replaced, and the app has no room for the old ones beside the new ones"

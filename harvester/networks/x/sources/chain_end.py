@@ -61,7 +61,7 @@ class Follower:
     def follow(self, chain: Chain, ask: Ask, **about: Any) -> Iterator[tuple[Page, Chain]]:
         """Each page and the chain after it, to be stored together; `about` goes into the events.
 
-        The last chain is over, or the next harvest goes on with it: because it is `unfinished`, or because X
+        The last chain is over, or the next harvest continues it: because it is `unfinished`, or because X
         is to be asked for its end in another harvest, too.
         """
         walk = _Walk(self, chain, ask, about)
@@ -80,13 +80,13 @@ class Follower:
         return self.always_confirms or half_full or chain.since_id is None or page.count is None
 
     def is_deep(self, posts: int) -> bool:
-        """Whether so many posts, from the newest on, may be all that X lets be read."""
+        """Whether this many posts, from the newest on, may be all that X lets be read."""
         # X counts posts that were deleted meanwhile, so that a few less may come.
         return self.depth is not None and posts > self.depth - self.page_size
 
 
 class _Walk:
-    """One chain on its way. `_kept` is what the next harvest goes on with if this one gets no further."""
+    """One chain on its way. `_kept` is what the next harvest continues with if this one gets no further."""
 
     def __init__(self, follower: Follower, chain: Chain, ask: Ask, about: Tree) -> None:
         self._follower, self._job, self._ask, self._about = follower, follower.job, ask, about

@@ -25,8 +25,8 @@ log = logging.getLogger("twarc-cloud")
 
 _PAGE = {False: 100, True: 500}
 _LEAST = 10
-# The archive fails at large pages for minutes, while it gives smaller ones. After so many failures of a large
-# page the smaller one is asked for, until the harvest ends.
+# The archive fails at large pages for minutes, while it gives smaller ones. After this many failures of a
+# large page the smaller one is asked for, until the harvest ends.
 _SMALLER, _FAILURES = 100, 3
 _WINDOW = timedelta(days=7)
 # X finds a post about half a minute after it was published.

@@ -1,9 +1,9 @@
 """A connection that X was asked to recover a gap over: which posts of it are old, and whether all have come.
 
-X delivers the last minutes again, beside what is new. What was published before a gap has come, but for one
-that X delivered late and nobody knew of, so that what the stream remembers decides of the last seconds. That
-all of the gap came is certain only where X went back well beyond its beginning, and has arrived at what was
-published since the connection was open.
+X delivers the last minutes again, beside what is new. What was published before a gap has come, unless X
+delivered it late: so for the last seconds, what the stream remembers decides. That all of the gap came is
+certain only where X went back well beyond its beginning, and has arrived at what was published since the
+connection was open.
 """
 
 from collections.abc import Container
