@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from harvester.clock import moment
+from harvester.reading import BadRecord
 from harvester.reading.files import HarvestFolder, files_of, harvest_folders, network_name
 from harvester.store import Store
 from harvester.store.keys import HARVEST, HARVEST_2019, CollectionKeys, is_segment
@@ -35,12 +36,16 @@ class Builder:
     def build(self, keys: CollectionKeys) -> Result:
         network = network_name(self.reader, keys)
         made: list[dict[str, Any]] = []
+        left_out: list[BadRecord] = []
         while True:
             result = Result()
             there = catalog(self.target, keys.id)
             days = len(there.days)
             known = self._collection(keys, network, there, result)
+            result.there -= len(made)
             made += result.made
+            if self.skip_bad:
+                left_out += result.bad
             if not self.dry_run:
                 self._forget_days(there, known)
             # With a day's set went the rows of harvests that had been looked at before it.
@@ -48,7 +53,7 @@ class Builder:
                 break
         if not self.dry_run:
             self._tidy(there, known, result)
-        result.made = made
+        result.made, result.bad = made, left_out if self.skip_bad else result.bad
         return result
 
     def _collection(self, keys: CollectionKeys, network: str, there: Catalog, result: Result) -> set[Made]:
@@ -104,8 +109,9 @@ class Builder:
                 forget(self.target, there, made)
                 result.removed += 1
         for day, replaced in there.days.items():
-            noted = min(entry.modified for entry in there.notes[day].values())
-            if now and now - noted > KEPT:
+            # None of a day's set that has just gone, as one of more replaced it.
+            notes = there.notes.get(day, {}).values()
+            if now and notes and now - min(entry.modified for entry in notes) > KEPT:
                 result.removed += sum(made in there.notes for made in replaced)
                 for made in replaced:
                     forget(self.target, there, made)

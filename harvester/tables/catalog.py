@@ -39,8 +39,9 @@ class Catalog:
     doubled: set[Made] = field(default_factory=set)
 
     def has(self, made: Made, source: str) -> bool:
-        """Whether the tables of this source are complete."""
-        return source in self.notes.get(made, {}) or self.replaced.get(made) == source
+        """Whether the tables of this source are complete, and count."""
+        # A set of its own does not, beside a day's set that may have rows of an older source.
+        return self.replaced[made] == source if made in self.replaced else source in self.notes.get(made, {})
 
     def complete(self) -> list[Made]:
         """The sets that hold all rows, each once."""

@@ -59,6 +59,8 @@ class Rows:
 
     def parts(self, notes: dict[str, str]) -> Iterator[Part]:
         """The files of all tables that have rows."""
+        if not self._files:
+            return
         with connected(self.folder) as connection, in_words(self._files[0]):
             posts = self.folder / "posts.parquet"
             for table, spool, path in (

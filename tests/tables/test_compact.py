@@ -3,13 +3,15 @@
 import os
 import shutil
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from harvester.errors import Conflict
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, segment_name
+from harvester.store.keys import TABLES, CollectionKeys, segment_name
 from harvester.store.table_keys import is_of_day
 from harvester.tables.catalog import catalog
 from harvester.tables.compact import compact, days_to_compact
@@ -112,4 +114,26 @@ def test_a_harvest_that_comes_later_on_that_day_is_added(store: FolderStore) -> 
     _require_whole(store)
     (day,) = compact(store, _KEYS.id, _MONTH)
     assert len(day.sets) == 3
+    _require_whole(store)
+
+
+def test_a_day_that_was_compacted_twice_has_one_set_a_day_later(store: FolderStore) -> None:
+    store_harvest(store, _KEYS, record_forms.made_up_lines()[:4], at="2026-10-01T23:00:00Z")
+    build(store, _KEYS)
+    compact(store, _KEYS.id, _MONTH)
+    _a_day_passes(store)
+    assert build(store, _KEYS).made == []
+    _require_whole(store)
+    assert len([made for made in catalog(store, _KEYS.id).data if made.day == "2026-10-01"]) == 1
+
+
+def test_a_day_compacted_while_one_of_its_files_changes_has_the_rows_of_now(store: FolderStore) -> None:
+    late = {entry.key: store.read(entry.key).data for entry in store.entries(TABLES) if "/day-" in entry.key}
+    began = datetime(2026, 10, 1, 9, tzinfo=UTC)
+    replace_file(store, _KEYS.harvest(began), segment_name(began, 1), record_forms.made_up_lines()[:5])
+    build(store, _KEYS)
+    for key, data in late.items():
+        with suppress(Conflict):
+            store.create(key, data)
+    build(store, _KEYS)
     _require_whole(store)

@@ -139,3 +139,18 @@ def test_what_a_killed_build_left_goes_a_day_later(store: FolderStore) -> None:
     build(store, _KEYS)
     assert left.isdisjoint(entry.key for entry in store.entries(TOP))
     _require_whole(store, harvests=9)
+
+
+def test_harvests_without_a_file_share_one_and_what_is_left_out_meanwhile_is_named(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "collections")
+    for hour in _HOURS:
+        store_harvest(store, _KEYS, at=_at(hour))
+    build(store, _KEYS)
+    assert (_sets(store), asked(store, "SELECT count(*) AS n FROM harvests")) == (1, [{"n": 9}])
+    for entry in list(store.entries(_KEYS.harvest(moment(_at(12))).folder)):
+        store.remove(entry.key)
+    store_harvest(store, _KEYS, [b"{", record_forms.made_up_lines()[0]], at="2026-10-02T09:00:00Z")
+    result = build(store, _KEYS, skip_bad=True)
+    # The set of the first day went, so that the collection was looked at again.
+    assert (len(result.bad), len(result.made), result.there) == (1, 1, 0)
+    assert asked(store, "SELECT count(*) AS n FROM harvests") == [{"n": 9}]
