@@ -47,7 +47,7 @@ class Copies:
         self.posts += 1
         # Of the copies of one moment, the one that is stored last counts.
         stored = place.to_bytes(4) + line.to_bytes(6) + self.posts.to_bytes(6)
-        moment = row.retrieved_at.encode("utf-8", "surrogatepass") + b"\0"
+        moment = row.retrieved_at.replace("\0", " ").encode("utf-8", "surrogatepass") + b"\0"
         content = b""
         if matches(self._expression, facts, collection):
             # Read by this process only. It holds any text, also half of a surrogate pair.

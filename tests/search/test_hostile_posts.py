@@ -1,13 +1,16 @@
 """Posts of any content are indexed and found: markup, control characters, halves of pairs, strange dates."""
 
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from harvester.ledger.cache import cache_of
 from harvester.search.answers import FACETS, Question
 from harvester.search.asking import Search
 from harvester.search.indexing import Indexed, update
+from harvester.search.scan import scan
 from harvester.store.folder import FolderStore
 from harvester.store.reading import reader
 from tests.support.searched_store import BEGAN, page, post, post_id, write_harvest
@@ -76,3 +79,10 @@ def test_all_are_read_and_counted(indexed: tuple[Indexed, Search]) -> None:
 def test_each_is_found(indexed: tuple[Indexed, Search], query: str, begins: str) -> None:
     hits = indexed[1].ask(Question(query)).hits
     assert [hit.text.startswith(begins) for hit in hits] == [True]
+
+
+def test_a_scan_finds_a_post_whose_time_of_retrieval_is_none(tmp_path: Path) -> None:
+    told = orjson.loads(page([post(post_id(BEGAN, 1), "kept")], BEGAN))
+    told["__twarc"]["retrieved_at"] = "\x00022-10-03T18:00:00.000Z"
+    write_harvest(tmp_path, "c", BEGAN, [[orjson.dumps(told)]])
+    assert [hit.text for hit in scan(reader(FolderStore(tmp_path)), ["c"], Question("kept")).hits] == ["kept"]
