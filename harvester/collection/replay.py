@@ -56,11 +56,18 @@ def as_of(store: Store, keys: CollectionKeys, at: datetime) -> Tree | None:
 
     def until_then() -> Iterator[tuple[str, Tree]]:
         for name, changeset in changesets(store, keys):
-            if moment(str(changeset.get("change_timestamp"))) > at:
+            if _made_at(changeset, keys.changesets + name) > at:
                 return
             yield name, changeset
 
     return _made(keys, until_then()) or None
+
+
+def _made_at(changeset: Tree, key: str) -> datetime:
+    try:
+        return moment(str(changeset.get("change_timestamp")))
+    except ValueError as error:
+        raise HarvesterError(f"{key} is damaged: it does not say when it was made.", hint=_HINT) from error
 
 
 def tree_at(store: Store, keys: CollectionKeys, name: str) -> Tree | None:

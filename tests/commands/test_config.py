@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta, timezone
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import emulator
+from harvester.clock import moment
 from harvester.collection import history
 from harvester.commands.cli import collection_file
 from harvester.documents import Tree
@@ -528,7 +530,8 @@ def test_a_collection_is_brought_back_as_it_was_also_where_only_its_history_is_l
     first = person.stored("museums")["timestamp"]
     _harvested(person, lambda now: {**now, "title": "Another", "users": {"12": {"since_id": "99"}}})
     download = ("collection-config", "download", "museums", "--force", "--as-of")
-    person.output(*download, first)
+    in_tokyo = moment(first).astimezone(timezone(timedelta(hours=9)))
+    assert f"as of {first[:10]} {first[11:19]} UTC" in person.output(*download, in_tokyo.isoformat())
     assert set(person.file["users"]) == {"12", "13"} and "version" not in person.file
     person.output("collection-config", "update", "--yes")
     brought = person.stored("museums")
@@ -539,6 +542,10 @@ def test_a_collection_is_brought_back_as_it_was_also_where_only_its_history_is_l
     person.output(*download, "2196-01-01")
     person.output("collection", "add")
     assert person.stored("museums")["users"] == brought["users"]
+    oldest = min((person.folder / "collections/museums/changesets").iterdir())
+    oldest.write_text(json.dumps({**json.loads(oldest.read_text()), "change_timestamp": None}))
+    assert "it does not say when it was made." in person(*download, first).err
+    assert "users -> 12 added" in person.output("collection-config", "changes", "museums", "--since", first)
 
 
 def test_a_download_asks_before_it_loses_changes_and_only_then(person: Person) -> None:

@@ -8,13 +8,13 @@ from harvester.errors import Exit, HarvesterError
 
 
 def moment_of(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
-    """Of ISO 8601, e.g. 2026-11-01 or 2026-11-01T12:00; the callback of an option."""
+    """In UTC, of ISO 8601, e.g. 2026-11-01 or 2026-11-01T12:00; the callback of an option."""
     if text is None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise HarvesterError(
             f"{text!r} is not a date.", hint="Use e.g. 2026-11-01 or 2026-11-01T12:00.", exit_code=Exit.USAGE
         ) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -21,7 +21,6 @@ from harvester.commands.cli.workspace import Workspace, collection_id_argument, 
 def changes(
     collection_id: str, since: datetime | None, deletes_only: bool, as_json: bool, workspace: Workspace
 ) -> None:
-    from harvester.clock import moment
     from harvester.collection import changelog, history, replay
 
     keys = workspace.keys(collection_id)
@@ -30,7 +29,7 @@ def changes(
         change
         for change in changelog.changes(tree for _, tree in replay.changesets(workspace.store, keys))
         if (not deletes_only or change.change == changelog.DELETED)
-        and (since is None or moment(change.time) >= since)
+        and (since is None or _is_since(since, change.time))
     ]
     if as_json:
         print_json([{**change.__dict__, "path": list(change.path)} for change in found])
@@ -38,3 +37,13 @@ def changes(
         click.echo("\n".join(map(str, found)))
     else:
         click.echo("No changes.")
+
+
+def _is_since(since: datetime, time: str) -> bool:
+    from harvester.clock import moment
+
+    try:
+        return moment(time) >= since
+    except ValueError:
+        # A damaged changeset does not say when it was made: perhaps since.
+        return True
