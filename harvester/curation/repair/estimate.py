@@ -5,7 +5,7 @@ for words.
 """
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,9 +68,12 @@ def _around(reader: Reader, keys: CollectionKeys, network: Network, plan: Plan, 
     times = sorted(time for time in map(network.published, found) if time)
     rates = []
     for side in (before, after):
-        if (heard := _heard(plan, side)) >= _HEARD:
-            posts = bisect_right(times, side.until) - bisect_left(times, side.since)
-            rates.append(posts / heard)
+        heard = _heard(plan, side)
+        seconds = sum((part.until - part.since).total_seconds() for part in heard)
+        if seconds >= _HEARD:
+            # Not those that a repair found in another gap.
+            posts = sum(bisect_left(times, part.until) - bisect_left(times, part.since) for part in heard)
+            rates.append(posts / seconds)
     if not rates:
         reachable = len(found) / len(stored.ids) if stored.ids else 1.0
         return _wide(each.posts * reachable)
@@ -78,16 +81,16 @@ def _around(reader: Reader, keys: CollectionKeys, network: Network, plan: Plan, 
     return Estimate((low + high) / 2, _less(low), _more(high))
 
 
-def _heard(plan: Plan, interval: Interval) -> float:
-    """The seconds of the interval in which a harvest ran, and no gap was."""
+def _heard(plan: Plan, interval: Interval) -> list[Interval]:
+    """The parts of the interval in which a harvest ran, and no gap was."""
     runs = _within(interval, (_run(summary) for summary in plan.harvests))
     gaps = _within(interval, (gap.interval for gap in plan.gaps))
     moments = sorted({moment for each in (*runs, *gaps) for moment in (each.since, each.until)})
-    return sum(
-        (until - since).total_seconds()
+    return [
+        Interval(since, until)
         for since, until in pairwise(moments)
         if _holds(runs, since, until) and not _holds(gaps, since, until)
-    )
+    ]
 
 
 def _within(interval: Interval, others: Iterable[tuple[datetime, datetime] | None]) -> list[Interval]:

@@ -2,18 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from harvester.clock import timestamp
 from harvester.curation.repair.estimate import estimate
-from harvester.curation.repair.plan import known_progress
+from harvester.curation.repair.gaps import StreamGap
+from harvester.curation.repair.plan import Plan, Planned, known_progress
+from harvester.documents import HarvestSummary, Tree
 from harvester.networks.registry import usual
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from tests.support.broken_streams import BrokenStream
 from tests.support.harvest_stage import MovableClock, Stage, staged, until
+from tests.support.record_store import store_harvest
+from tests.support.searched_store import BEGAN, page, post, post_id
 
 _EACH = 20
 
@@ -105,3 +111,30 @@ def test_what_an_earlier_repair_has_found_is_not_estimated_again(tmp_path: Path)
         assert 100 <= found <= 240
         _, after, _ = _estimated(stage, broken)
         assert after == pytest.approx(max(0, before - found), abs=5)
+
+
+def test_what_a_repair_found_in_a_gap_nearby_says_nothing_of_another_one(tmp_path: Path) -> None:
+    store, keys = FolderStore(tmp_path), CollectionKeys("storms")
+    gap, other = _gap(3600, 3900, {}), _gap(3960, 4200, {"state": "repaired"})
+    heard = [*range(3000, 3600, 10), *range(3900, 3960, 10)]
+    posts = [[post(post_id(_at(second), number), "x")] for number, second in enumerate([*heard, 4000])]
+    # So many come only in the gap that was repaired.
+    found = [post(post_id(_at(3960 + second / 2), second), "x") for second in range(2, 400)]
+    store_harvest(store, keys, [page(each, BEGAN) for each in posts], at=timestamp(BEGAN), state="complete")
+    store_harvest(store, keys.repairs, [page(found, BEGAN)], at=timestamp(_at(9000)))
+    ran: HarvestSummary = {
+        "harvest_timestamp": timestamp(BEGAN),
+        "harvest_end_timestamp": timestamp(_at(7200)),
+    }
+    planned = Planned(gap, (), (), BEGAN, (), 300.0, 30.0)
+    plan = Plan(False, [ran], [gap, other], [planned])
+    assert estimate(reader(store), keys, usual(), plan, {}).posts == pytest.approx(30, abs=1)
+
+
+def _at(second: float) -> datetime:
+    return BEGAN + timedelta(seconds=second)
+
+
+def _gap(since: int, until: int, repaired: Tree) -> StreamGap:
+    event = {"from": timestamp(_at(since)), "to": timestamp(_at(until))}
+    return StreamGap(timestamp(BEGAN), event, repaired)
