@@ -419,6 +419,24 @@ def test_a_page_that_may_have_lost_its_token_is_kept_when_a_stop_comes_before_it
     assert (counted, billed(stopped, ended)) == (len(truth), len(truth) + 1000)
 
 
+def test_a_page_that_was_kept_may_hold_others_than_when_it_is_asked_for_again(faulty: Stage) -> None:
+    hub, stop = faulty.accounts[0], Stop()
+    faulty.add("others", type="graph", users={hub: {}})
+    faulty.control.faults([{"on": _FOLLOWERS, "when": {"nth": 2}, "do": "lost-token"}])
+    faulty.clock.before_wait = lambda seconds: stop.request("enough") if seconds == 5.0 else None
+    stopped = faulty.harvest("others", stop=stop)
+    faulty.clock.before_wait = lambda _: None
+    on_it = edges_of(faulty, stopped)[1]["ids"]
+    faulty.control.follow(hub, remove=on_it[:3])
+    ended = faulty.harvest("others")
+    (end,) = lists_of(faulty, ended)
+    pages = ids_of_list(edges_of(faulty, stopped, ended), end)
+    counted = stopped.summary["counts"]["edges"] + ended.summary["counts"]["edges"]
+    assert (end["received"], counted) == (len({*pages}), len({*pages}))
+    assert {*on_it} <= {*pages}
+    assert end.get("repeated", 0) >= 0
+
+
 def test_a_page_that_comes_again_by_ever_new_tokens_ends_the_list(faulty: Stage) -> None:
     hub = faulty.accounts[0]
     faulty.add("again", type="graph", users={hub: {}})

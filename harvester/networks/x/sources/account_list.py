@@ -264,14 +264,14 @@ class AccountList:
             counts["lists_unfinished"] = 1
         if twice:
             counts["edges"] = -twice
-            line["repeated"] = twice
+            line |= {"repeated": twice} if twice > 0 else {}
         for name, of in (("gained", gained), ("lost", lost)):
             if of is not None:
                 counts[name] = len(of)
         return line, {"gained": _fragment(gained), "lost": _fragment(lost)}, counts
 
     def _compared(self, outcome: str) -> tuple[int, Compared]:
-        """How many ids came more than once, and the list compared with the last complete one."""
+        """How many ids came twice, below 0 where a page that a stop kept had others; and the comparison."""
         earlier = self._crawl.earlier(self._user, self._direction)
         received = self._pages.received
         is_in_order = self._ids.count == received
