@@ -39,6 +39,8 @@ class CollectionEdits:
         self._store, self._keys, self._progress = store, keys, progress
         self._take_over = take_over
         self._heard = threading.Event()
+        # Heard, and not read since, nor tried to be.
+        self._untried = False
         # The store's version of what was read last.
         self._read = ""
         self._wait: Stop | None = None
@@ -48,14 +50,17 @@ class CollectionEdits:
 
     def hear(self) -> None:
         """The collection was changed."""
+        self._untried = True
         self._heard.set()
         if wait := self._wait:
             wait.request("the collection was changed")
 
     @contextmanager
     def ending(self, wait: Stop) -> Iterator[None]:
-        """What is heard while the block runs ends `wait`."""
+        """What is heard while the block runs, or was and is still to be tried, ends `wait`."""
         self._wait = wait
+        if self._untried:
+            wait.request("the collection was changed")
         try:
             yield
         finally:
@@ -82,6 +87,7 @@ class CollectionEdits:
 
     def read(self) -> Edit:
         # First, so that what is changed while this reads is read again.
+        self._untried = False
         self._heard.clear()
         try:
             stored = history.read(self._store, self._keys)
