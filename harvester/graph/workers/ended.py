@@ -53,4 +53,8 @@ def _of_dead(store: Store, keys: CollectionKeys, here: HarvestKeys) -> bytes:
     state = checkpoint.reached(store, here, found)
     if here != keys.harvest(moment(state.harvest)):
         return b""
-    return checkpoint.stored_part(store, here, LISTS, state.sizes.get(LISTS, 0))
+    try:
+        return checkpoint.stored_part(store, here, LISTS, state.sizes.get(LISTS, 0))
+    except NotFound:
+        # The worker is back, and its harvest was finished meanwhile.
+        return _stored(store, here)

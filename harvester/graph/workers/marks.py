@@ -33,16 +33,17 @@ _SLOT = 10
 class Claim:
     """Who collects a user, how often it took the user up, and how many edges it had when it last did.
 
-    `after` is the worker whose user it was until now, if that is another.
+    `before` are the workers whose user it was, and which are gone.
     """
 
     worker: str
     tries: int = 1
     received: int = 0
-    after: str = ""
+    before: tuple[str, ...] = ()
 
     def data(self) -> bytes:
-        return orjson.dumps({"worker": self.worker, "tries": self.tries, "received": self.received})
+        before = {"before": self.before} if self.before else {}
+        return orjson.dumps({"worker": self.worker, "tries": self.tries, "received": self.received, **before})
 
 
 class Marks:
@@ -129,21 +130,22 @@ class Marks:
         """
         key = self._keys.claim(user)
         try:
-            before = self._store.read(key)
+            stored = self._store.read(key)
         except NotFound:
             made = Claim(self.worker, received=received)
             with suppress(Conflict):
                 self._store.create(key, made.data())
                 return self._unless_done(user, made)
             return None
-        held = _claim(before)
-        if held.worker != self.worker and not self._is_gone(held.worker, before.modified):
+        held = _claim(stored)
+        if held.worker != self.worker and not self._is_gone(held.worker, stored.modified):
             return None
         again = held.tries + 1 if held.received >= received else 1
-        after = held.worker if held.worker != self.worker else ""
-        made = replace(held, worker=self.worker, tries=again, received=received, after=after)
+        known = dict.fromkeys((*held.before, held.worker))
+        before = tuple(each for each in known if each != self.worker)
+        made = replace(held, worker=self.worker, tries=again, received=received, before=before)
         try:
-            self._store.replace(key, made.data(), version=before.version)
+            self._store.replace(key, made.data(), version=stored.version)
         except (Conflict, NotFound):
             return None
         return self._unless_done(user, made)
@@ -185,9 +187,10 @@ class Marks:
 
 def _claim(stored: Stored) -> Claim:
     found = object_in(stored.data)
-    tries, received = found.get("tries"), found.get("received")
+    tries, received, before = found.get("tries"), found.get("received"), found.get("before")
     return Claim(
         text_in(found, "worker"),
         tries if isinstance(tries, int) else 1,
         received if isinstance(received, int) else 0,
+        tuple(map(str, before)) if isinstance(before, list) else (),
     )

@@ -174,9 +174,9 @@ class SharedCrawl:
         if claim.tries > TRIES:
             self._give_up(user, f"its worker ended {TRIES} times while it collected this user")
             return False
-        if claim.after:
+        for worker in claim.before:
             # It may have died between the end of a list and the mark.
-            ended = self.own.ended_by(claim.after).get(user, {})
+            ended = self.own.ended_by(worker).get(user, {})
             left = left - ended.keys()
             if not left:
                 self.marks.mark_done(user, _outcome(ended))

@@ -259,6 +259,19 @@ def test_a_list_that_ended_before_its_worker_was_gone_is_not_read_again(
     assert world.worker("libraries.1").work() == []
 
 
+@pytest.mark.parametrize("again", ["libraries.2", "libraries.3"])
+def test_a_list_that_ended_two_lives_ago_is_not_read_again(world: World, again: str) -> None:
+    world.users, world.directions = ["7"], ("followers", "following")
+    died = world.worker("libraries.1")
+    assert died.take()
+    died.store(Waiting("7", ("followers",)))
+    world.store.later = timedelta(seconds=ABANDONED + 5)
+    assert world.worker("libraries.2").take() == Waiting("7", ("following",))
+    world.store.later *= 2
+    assert world.worker(again).work() == ["7"]
+    assert world.collected == {("7", each): 1 for each in world.directions}
+
+
 def test_a_user_at_which_its_worker_always_dies_is_given_up_and_no_other(world: World) -> None:
     world.users = [str(number) for number in range(1, 11)]
     lives = 0
