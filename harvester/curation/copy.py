@@ -12,7 +12,7 @@ from harvester.errors import Conflict, Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.store import Entry, Store
 from harvester.store.absent import no_collection
-from harvester.store.keys import CollectionKeys, describes_collection, is_unfinished
+from harvester.store.keys import CollectionKeys, describes_collection, harvest_folder, is_unfinished
 
 _AT_ONCE = 8
 
@@ -100,7 +100,7 @@ class CollectionCopy:
             self.target.upload(key, path, sha256=sha256)
         except Conflict:
             # Records are never written over: these are of another collection that had this id.
-            if key.endswith(".gz"):
+            if harvest_folder(key) and key.endswith(".gz"):
                 raise
             there = self.target.read(key)
             self.target.replace(key, path.read_bytes(), version=there.version)

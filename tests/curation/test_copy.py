@@ -168,3 +168,19 @@ def test_a_copy_that_was_cut_is_completed_after_another_harvest(person: Person) 
     CollectionCopy(source, target, keys).carry_out()
     assert target.read(keys.last_harvest).data == source.read(keys.last_harvest).data
     assert verify(reader(FolderStore(target.root)), keys, stop=Stop()).overall is Overall.OK
+
+
+def test_a_copy_that_was_cut_is_completed_after_a_depth_was_made_anew(tmp_path: Path) -> None:
+    source, target, keys = FolderStore(tmp_path / "a"), _Breaks(tmp_path / "b"), CollectionKeys("fans")
+    history.add(source, keys, {"id": "fans", "type": "graph", "graph": {"depth": 2}, "users": {"12": {}}})
+    depth = f"{keys.folder}graph/20261123090507/depth-1.txt.gz"
+    source.create(depth, b"of the first selection")
+    made = CollectionCopy(source, target, keys)
+    target.left = made.count - 1
+    with pytest.raises(HarvesterError, match="away"):
+        made.carry_out()
+    source.remove(depth)
+    source.create(depth, b"of the second selection")
+    target.left = 100
+    CollectionCopy(source, target, keys).carry_out()
+    assert target.read(depth).data == b"of the second selection"
