@@ -40,6 +40,8 @@ class Builder:
         while True:
             result = Result()
             there = catalog(self.target, keys.id)
+            if not self.dry_run:
+                self._forget_left(there)
             days = len(there.days)
             known = self._collection(keys, network, there, result)
             result.there -= len(made)
@@ -102,8 +104,7 @@ class Builder:
         for day in there.doubled:
             forget(self.target, there, day)
             result.removed += 1
-        begun = [made for made in there.data if is_of_day(made) and made not in there.notes]
-        now = self.target.now() if there.days or begun else None
+        now = self.target.now() if there.days else None
         for made in {*there.notes, *there.data} - known:
             if not is_of_day(made):
                 forget(self.target, there, made)
@@ -116,8 +117,14 @@ class Builder:
                 for made in replaced:
                     forget(self.target, there, made)
 
+    def _forget_left(self, there: Catalog) -> None:
+        """Remove what a build that was killed before its note left of a day's set, if none is at it now.
+
+        Before this build makes the same set again: the files would then be those of its note.
+        """
+        begun = [made for made in there.data if is_of_day(made) and made not in there.notes]
+        now = self.target.now() if begun else None
         for made in begun:
-            # Of a build that was killed before its note, and is not at it now.
             if now and all(now - entry.modified > KEPT for entry in there.data[made].values()):
                 forget(self.target, there, made)
 

@@ -141,6 +141,16 @@ def test_what_a_killed_build_left_goes_a_day_later(store: FolderStore) -> None:
     _require_whole(store, harvests=9)
 
 
+def test_what_a_killed_build_left_a_day_ago_is_made_again_under_the_same_name(store: FolderStore) -> None:
+    build(store, _KEYS)
+    for entry in list(store.entries(NOTES)):
+        store.remove(entry.key)
+    for entry in list(store.entries(TOP)):
+        os.utime(store.file_of(entry.key), (0, time.time() - 2 * 86_400))
+    build(store, _KEYS)
+    _require_whole(store, harvests=8)
+
+
 def test_harvests_without_a_file_share_one_and_what_is_left_out_meanwhile_is_named(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "collections")
     for hour in _HOURS:
