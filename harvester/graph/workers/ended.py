@@ -32,20 +32,19 @@ def ended_lists(
 def _ends(store: Store, keys: CollectionKeys, started: str) -> Iterator[ListEnd]:
     for harvest in harvests_since(store, keys, started, until=_ALWAYS):
         here = keys.harvest(moment(harvest.timestamp))
-        if harvest.is_over:
-            yield from list_ends(_stored(store, here))
-        else:
-            yield from list_ends(_of_dead(store, keys, here))
+        # Looked for again, as the worker may be back, and its harvest finished meanwhile.
+        yield from list_ends(_stored(store, here) or _checkpointed(store, keys, here) or _stored(store, here))
 
 
 def _stored(store: Store, here: HarvestKeys) -> bytes:
+    """The lists of a harvest that came as far in its end, which it may not have, whatever its state."""
     try:
         return store.read(here.lists).data
     except NotFound:
         return b""
 
 
-def _of_dead(store: Store, keys: CollectionKeys, here: HarvestKeys) -> bytes:
+def _checkpointed(store: Store, keys: CollectionKeys, here: HarvestKeys) -> bytes:
     """What the last checkpoint of a harvest relies on."""
     found = checkpoint.load(store, keys)
     if found is None:
@@ -56,5 +55,4 @@ def _of_dead(store: Store, keys: CollectionKeys, here: HarvestKeys) -> bytes:
     try:
         return checkpoint.stored_part(store, here, LISTS, state.sizes.get(LISTS, 0))
     except NotFound:
-        # The worker is back, and its harvest was finished meanwhile.
-        return _stored(store, here)
+        return b""

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
+import pytest
 
 from harvester.clock import timestamp
 from harvester.graph.workers.ended import ended_lists
 from harvester.harvest.journal import State
-from harvester.harvest.progress import RUNNING
+from harvester.harvest.progress import FAILED, RUNNING
 from harvester.store import Entry
 from harvester.store.folder import FolderStore
 from harvester.store.keys import LISTS, CollectionKeys
@@ -31,8 +32,8 @@ class _Finishing(FolderStore):
         return iter(found)
 
 
-def _stored(store: FolderStore) -> FolderStore:
-    summary = {"harvest_timestamp": _STARTED, "state": RUNNING, "crawl": {"started": _STARTED, "depth": 1}}
+def _stored(store: FolderStore, state_told: str = RUNNING) -> FolderStore:
+    summary = {"harvest_timestamp": _STARTED, "state": state_told, "crawl": {"started": _STARTED, "depth": 1}}
     state = State(harvest=_STARTED, owner="me", sizes={LISTS: len(_LINE)})
     store.create(_HERE.harvest, orjson.dumps(summary))
     store.create(_KEYS.checkpoint, orjson.dumps({"state": state.to_tree()}))
@@ -41,7 +42,12 @@ def _stored(store: FolderStore) -> FolderStore:
 
 
 def test_lists_of_a_harvest_that_is_finished_while_they_are_read_are_known(tmp_path: Path) -> None:
-    for number, kind in enumerate([FolderStore, _Finishing]):
-        store = _stored(kind(tmp_path / str(number)))
-        ended = ended_lists(store, _KEYS, _STARTED, 1)
-        assert ended == {"7": {"followers": {"outcome": "complete"}}}
+    ended = ended_lists(_stored(_Finishing(tmp_path)), _KEYS, _STARTED, 1)
+    assert ended == {"7": {"followers": {"outcome": "complete"}}}
+
+
+@pytest.mark.parametrize("state", [RUNNING, FAILED])
+def test_lists_of_a_harvest_that_could_not_store_all_are_known(tmp_path: Path, state: str) -> None:
+    """Its harvest.json says that it has failed, or that it runs, where the store was away for that, too."""
+    ended = ended_lists(_stored(FolderStore(tmp_path), state), _KEYS, _STARTED, 1)
+    assert ended == {"7": {"followers": {"outcome": "complete"}}}
