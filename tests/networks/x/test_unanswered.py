@@ -1,7 +1,10 @@
 """An answer that X may have charged for and that did not come whole is in the bill, once a day."""
 
 import json
+import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,6 +75,28 @@ def test_what_was_never_sent_costs_nothing() -> None:
     client = _client(url, patience=5.0)
     with pytest.raises(XError):
         client.timeline("7")
+    assert client.billing.snapshot()["usd"] == 0
+
+
+def test_what_was_not_sent_as_the_connection_was_not_secured_costs_nothing() -> None:
+    """A firewall that resets what names X, for instance."""
+    tried: list[bytes] = []
+
+    def reset(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                tried.append(connection.recv(1))
+                # What was not read makes the end a reset.
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=reset, args=(listener,), daemon=True).start()
+        client = _client(f"https://127.0.0.1:{listener.getsockname()[1]}", patience=5.0)
+        with pytest.raises(XError, match="the connection was closed before the answer"):
+            client.timeline("7")
+        listener.shutdown(socket.SHUT_RDWR)
+    assert len(tried) > 1
     assert client.billing.snapshot()["usd"] == 0
 
 

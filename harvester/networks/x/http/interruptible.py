@@ -162,6 +162,9 @@ class _Heard:
         try:
             super().connect()  # type: ignore[misc]
             self.sockets.add(self.sock)
+        except (ConnectionError, TimeoutError) as error:
+            # While it was secured: urllib3 would call it an answer that was lost, and those are billed.
+            raise NewConnectionError(self, f"No connection: {error}") from error
         finally:
             if self.handle is not None:
                 self.handle.close()
