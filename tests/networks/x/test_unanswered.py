@@ -2,10 +2,12 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,6 +100,30 @@ def test_what_was_not_sent_as_the_connection_was_not_secured_costs_nothing() -> 
         listener.shutdown(socket.SHUT_RDWR)
     assert len(tried) > 1
     assert client.billing.snapshot()["usd"] == 0
+
+
+def test_an_answer_that_tls_cannot_read_is_in_the_bill(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    def garble(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection.dup() as below, context.wrap_socket(connection, server_side=True) as secured:
+                    secured.recv(1 << 16)
+                    below.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=garble, args=(listener,), daemon=True).start()
+        client = _client(f"https://127.0.0.1:{listener.getsockname()[1]}", patience=0.1)
+        with pytest.raises(XError, match="TLS failed"):
+            client.timeline("7")
+        listener.shutdown(socket.SHUT_RDWR)
+    assert client.billing.snapshot()["usd"] == 0.5
 
 
 def test_a_page_that_a_stop_cut_off_is_in_the_bill() -> None:

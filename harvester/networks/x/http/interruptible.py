@@ -6,6 +6,7 @@ A page whose request was sent is billed, whether its answer is read or not.
 import os
 import select
 import socket
+import ssl
 import threading
 import weakref
 from concurrent.futures import wait
@@ -16,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, SSLError
 
 from harvester.clock import Stop, in_background
 
@@ -162,8 +163,8 @@ class _Heard:
         try:
             super().connect()  # type: ignore[misc]
             self.sockets.add(self.sock)
-        except (ConnectionError, TimeoutError) as error:
-            # While it was secured: urllib3 would call it an answer that was lost, and those are billed.
+        except (ConnectionError, TimeoutError, ssl.SSLError, SSLError) as error:
+            # urllib3 does not tell these from errors of an answer, which was sent and may be billed.
             raise NewConnectionError(self, f"No connection: {error}") from error
         finally:
             if self.handle is not None:

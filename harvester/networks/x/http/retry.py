@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from requests.exceptions import RequestException
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, ProxyError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, ProxyError
 
 from harvester.clock import Backoff, Clock, Stop, http_date, waiting
 from harvester.errors.connections import cause_of
@@ -37,7 +37,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 TRIES = {200: 5, 301: 4, 308: 4, 401: 2, 404: 4, 407: 2}
 
 # Errors before X can have had the request.
-_NOT_SENT = (RequestException, ConnectTimeoutError, ProxyError, SSLError)
+_NOT_SENT = (RequestException, ConnectTimeoutError, ProxyError)
 
 
 @dataclass
