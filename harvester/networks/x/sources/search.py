@@ -3,7 +3,7 @@
 Pages run from the newest post to the oldest. So while a chain of pages is incomplete, the collection holds a
 `resume`: where the chain began (since_id), where it shall move to (newest_id), and from where it goes on.
 Without a since_id, `searched_until` says up to when all posts are stored, or lie in a recorded gap; at first,
-where X's window began.
+an hour after X's window began: what sinks below it while a first search runs, is cut, or waits, is no loss.
 """
 
 import logging
@@ -31,7 +31,7 @@ _SMALLER, _FAILURES = 100, 3
 _WINDOW = timedelta(days=7)
 # X finds a post about half a minute after it was published.
 _INDEXED = timedelta(minutes=1)
-# The rate limit has a first search of a million posts wait for hours, and of most for less than this.
+# How far X's window may move before what sank below it is a gap: rate limits and outages have a search wait.
 _WAITED = timedelta(hours=1)
 # A search that finds nothing changes its collection once in a while, and not each time.
 _NOTED = timedelta(days=1)
@@ -60,6 +60,8 @@ class _Search:
         until = section.get("searched_until")
         self._searched_until = moment(until) if until else None
         self._is_out_of_reach = False
+        # How far the window may move within this harvest.
+        self._allowed = _WAITED
         self._follower = Follower(
             job,
             page_size=_PAGE[self._archive],
@@ -214,15 +216,17 @@ class _Search:
 
         X tells its time with its first answer.
         """
-        window = None if self._archive else self._beginning_of_window()
-        until = self._searched_until = self._searched_until or window
-        if not (window and until and until < window):
+        if self._archive:
             return
-        self._record_unsearchable(
-            "the last search is longer ago than the seven days that a recent search reaches back",
-            since=until,
-            before=None,
-        )
+        window, until = self._beginning_of_window(), self._searched_until
+        if not until:
+            self._searched_until, self._allowed = window + _WAITED, _INDEXED
+        elif until < window:
+            self._record_unsearchable(
+                "the last search is longer ago than the seven days that a recent search reaches back",
+                since=until,
+                before=None,
+            )
 
     def _record_unsearchable(self, reason: str, *, since: datetime, before: str | None) -> None:
         """Record the gap up to X's window, and that it is recorded: X may give no page in this harvest."""
@@ -232,16 +236,13 @@ class _Search:
         self._job.put(Batch(events=(event,), patch=patch))
 
     def _record_sunk(self, chain: Chain, *, was_cut: bool) -> None:
-        """What sank below X's window before a chain without a since_id came to its end cannot be had.
-
-        The window of a harvest that waited for X to let it go on is not held against it.
-        """
+        """What sank below X's window before a chain without a since_id came to its end cannot be had."""
         until, is_told = self._beginning_of_window(), self._is_out_of_reach
         if chain.oldest_id:
             until = min(until, created(chain.oldest_id))
         if self._archive or chain.since_id or not self._searched_until or is_told:
             return
-        if until - self._searched_until > (_INDEXED if was_cut else _WAITED):
+        if until - self._searched_until > (_INDEXED if was_cut else self._allowed):
             self._put_rest(since=self._searched_until, until=until, before=None, after=None)
 
     def _beginning_of_window(self) -> datetime:
