@@ -183,7 +183,13 @@ class LocalCompute:
         return cast("HarvestSummary | None", self._asked(collection_id, "GET", "/status"))
 
     def ask_to_stop(self, collection_id: str) -> bool:
-        return self._asked(collection_id, "POST", "/stop") is not None
+        """Through the port; by SIGTERM where a harvest has only begun, as it has no port, and no lock, yet."""
+        if self._asked(collection_id, "POST", "/stop") is not None:
+            return True
+        slot = self._slot(collection_id, ONCE)
+        if Path(slot.note.get("address", "")).is_file():
+            return False
+        return slot.signal(signal.SIGTERM)
 
     def _asked(self, collection_id: str, method: str, path: str) -> Tree | None:
         slot = self._slot(collection_id, ONCE)

@@ -30,6 +30,8 @@ class Slot:
         """Start a process with nothing of this terminal; raises Conflict while another one lives."""
         with self.held() as lock:
             try:
+                # So that no signal for this process goes to the id of the last one.
+                self._path("json").unlink(missing_ok=True)
                 with naming(log), log.open("ab") as output:
                     process = subprocess.Popen(
                         command,
@@ -92,11 +94,14 @@ class Slot:
         """What was noted of the process that lives, or of the last one."""
         return read_note(self._path("json"))
 
-    def signal(self, number: int) -> None:
+    def signal(self, number: int) -> bool:
+        """Send it to the process that lives; whether there is one."""
         process = self.note.get("process")
-        if self.is_alive and isinstance(process, int):
-            with suppress(ProcessLookupError):
-                os.kill(process, number)
+        if not isinstance(process, int) or not self.is_alive:
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+        return True
 
     def _path(self, kind: str) -> Path:
         return self._folder / f"{self._name}.{kind}"

@@ -16,6 +16,9 @@ from tests.support.cli_session import until
 _SAYS = "import sys; print('The budget is used up.\\nRaise it.\\x1b[2J', file=sys.stderr); sys.exit(5)"
 
 
+# Begun, without the port and the lock by which a harvest is asked later.
+_BEGINS = "import time; time.sleep(60)"
+
 # As the system does at each exit: the files are closed first, and then the exit code is known.
 _CLOSES_FIRST = "import os, sys, time; os.closerange(3, 100); time.sleep(0.3); sys.exit(3)"
 
@@ -32,6 +35,14 @@ def test_the_exit_code_is_waited_for_when_the_lock_of_a_process_is_gone(tmp_path
     compute.start("x", log=compute.new_log("x"))
     until(lambda: compute.task("x") is None)
     assert compute.ended("x") == Ended(Exit.PARTIAL)
+
+
+def test_a_harvest_that_has_only_begun_can_be_asked_to_stop(tmp_path: Path) -> None:
+    compute = _compute(tmp_path, _BEGINS)
+    compute.start("x", log=compute.new_log("x"))
+    assert compute.ask_to_stop("x")
+    until(lambda: compute.task("x") is None)
+    assert not compute.ask_to_stop("x")
 
 
 def test_what_a_harvest_said_on_two_lines_is_printed_on_two_lines(
