@@ -283,6 +283,10 @@ def test_another_query_says_what_is_paid_for_again(person: Person) -> None:
         assert told.code == 0
         assert "collects the last seven days and costs $0.005 a post" in told.err
     assert person.stored("s")["search"]["query"] == "museum"
+    # The first harvest ended at max_records: it has paid for posts, and has no since_id yet.
+    _add(person, "first", search={"query": "library", "resume": {"token": "t", "posts": 100}})
+    person.write({**person.file, "search": {**person.file["search"], "query": "museum"}})
+    assert "collects the last seven days" in person("collection-config", "update").err
 
 
 def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_others_stay(

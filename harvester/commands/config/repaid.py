@@ -9,7 +9,9 @@ from harvester.networks.registry import network_of
 def warn_of_cost(before: Tree, after: Tree) -> None:
     """Report what the next harvest requests, and pays for, again."""
     old, new, prices = before.get("search") or {}, after.get("search") or {}, network_of(after).prices
-    if old.get("query") == new.get("query") or not old.get("since_id") or not prices:
+    # A window of which only a part was read has no since_id yet.
+    harvested = old.get("since_id") or old.get("resume")
+    if old.get("query") == new.get("query") or not harvested or not prices:
         return
     reach = "everything since 2006" if new.get("archive") else "the last seven days"
     each = f"${prices.price('', posts=1)} a post"
