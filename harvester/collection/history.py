@@ -29,7 +29,10 @@ from harvester.store.keys import CollectionKeys, changeset_version
 
 _TRIES = 100
 # For a collection that is damaged.
-REPAIR = "`collection-config changes` shows what it was; fix it where it is stored."
+REPAIR = (
+    "`collection-config changes` shows when it changed. `collection-config download ID --as-of TIME` gets "
+    "what it was then; remove the damaged one, and `collection add` stores it."
+)
 
 
 def read(store: Store, keys: CollectionKeys) -> Stored:

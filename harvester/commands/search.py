@@ -93,6 +93,7 @@ def find(
     workspace: Workspace,
 ) -> None:
     from harvester.search.answers import Question
+    from harvester.search.parsing import collections_in
 
     question = Question(
         _query(words), collections, sort, limit, before=before, facets=facets, included=included
@@ -104,7 +105,7 @@ def find(
         return
     _print(answer)
     if not answer.count:
-        advise_of_lists(workspace, place.asked or place.all[:_LOOKED_AT])
+        advise_of_lists(workspace, collections_in(question.text) or place.asked or place.all[:_LOOKED_AT])
 
 
 def _query(words: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.errors import Conflict, Exit
-from harvester.errors.files import in_words
+from harvester.errors.files import in_words, naming
 from harvester.store.disk import real
 
 _PROGRAM = "twarc-cloud"
@@ -61,7 +61,9 @@ def one_writer(cache: Cache) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # For people who look into the folder.
-        (cache.folder / "store").write_text(f"{cache.store}\n", encoding="utf-8", errors="backslashreplace")
+        note = cache.folder / "store"
+        with naming(note):
+            note.write_text(f"{cache.store}\n", encoding="utf-8", errors="backslashreplace")
         yield
     except BlockingIOError as error:
         raise Conflict(

@@ -537,7 +537,10 @@ def test_a_collection_is_brought_back_as_it_was_also_where_only_its_history_is_l
     brought = person.stored("museums")
     assert (brought["users"], "title" in brought) == ({"12": {"since_id": "99"}, "13": {}}, False)
     assert "museums has no version that is that old." in person(*download, "2019-01-01").err
+    # A person types a time to the second, and means all of it.
+    person.output(*download, first[:19])
     (person.folder / "collections/museums/collection.json").unlink()
+    assert "users -> 13 added" in person.output("collection-config", "changes", "museums")
     assert "Its history is still there" in person("collection", "once", "museums").err
     person.output(*download, "2196-01-01")
     person.output("collection", "add")
@@ -678,7 +681,7 @@ def test_a_damaged_stored_collection_is_named_with_what_to_do(person: Person, co
     told = person(*command.split(), "museums", *(["other"] if command.endswith("copy") else []))
     assert told.code == 1
     assert "collections/museums/collection.json is not JSON: " in told.err
-    assert "`collection-config changes` shows what it was; fix it where it is stored." in told.err
+    assert "remove the damaged one, and `collection add` stores it." in told.err
 
 
 def test_a_key_that_is_given_twice_is_refused_wherever_the_collection_is_read(person: Person) -> None:

@@ -96,10 +96,11 @@ def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
         # Python raises a RuntimeError where standard input is closed.
         if isinstance(error, click.Abort) and sys.stdin is not None and sys.stdin.isatty():
             raise
+        # The question stands on the last line, without its end.
+        click.echo(err=True)
         raise HarvesterError(
             "Cannot ask for confirmation: stdin is not a terminal.",
-            [question.rpartition(chr(10))[2]],
-            f"Nothing was changed. Use {option} to skip confirmation.",
+            hint=f"Nothing was changed. Use {option} to skip confirmation.",
             exit_code=Exit.USAGE,
         ) from None
     if not agreed:

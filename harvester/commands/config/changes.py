@@ -24,7 +24,9 @@ def changes(
     from harvester.collection import changelog, history, replay
 
     keys = workspace.keys(collection_id)
-    history.read(workspace.store, keys)
+    if not replay.names(workspace.store, keys):
+        # The history may be all that is left of a collection.
+        history.read(workspace.store, keys)
     found = [
         change
         for change in changelog.changes(tree for _, tree in replay.changesets(workspace.store, keys))

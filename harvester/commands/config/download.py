@@ -1,6 +1,6 @@
 """`collection-config download`: gets a stored collection as a file, as it is or as it was."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -12,6 +12,8 @@ from harvester.commands.cli.workspace import Workspace, collection_id_argument, 
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
+
+_LESS_THAN_A_SECOND = timedelta(microseconds=999_999)
 
 
 @click.command("download", help="Download the stored collection.json of COLLECTION_ID.")
@@ -38,8 +40,8 @@ def download(
     collection_file.warn_of_inline_keys(tree)
     if as_of:
         advise(
-            "`collection-config update` brings it back, except since_ids; `collection add` adds a "
-            "collection that is no longer there."
+            "`collection-config update` brings it back, and since_ids that are stored stay as they are; "
+            "`collection add` adds a collection that is no longer there."
         )
 
 
@@ -52,7 +54,8 @@ def _as_of(workspace: Workspace, keys: CollectionKeys, at: datetime) -> Tree:
     names = replay.names(workspace.store, keys)
     if not names:
         raise no_collection(workspace.store, keys)
-    tree = replay.as_of(workspace.store, keys, at)
+    # A time is typed to the second, and means all of it.
+    tree = replay.as_of(workspace.store, keys, at if at.microsecond else at + _LESS_THAN_A_SECOND)
     if tree is None:
         raise HarvesterError(
             f"{keys.id} has no version that is that old.",

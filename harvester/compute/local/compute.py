@@ -183,7 +183,7 @@ class LocalCompute:
         return cast("HarvestSummary | None", self._asked(collection_id, "GET", "/status"))
 
     def ask_to_stop(self, collection_id: str) -> bool:
-        """Through the port; by SIGTERM where a harvest has only begun, as it has no port, and no lock, yet."""
+        """Through the port; by SIGTERM where a harvest has only begun, which has no port and no lock yet."""
         if self._asked(collection_id, "POST", "/stop") is not None:
             return True
         slot = self._slot(collection_id, ONCE)
