@@ -137,7 +137,10 @@ def test_the_last_harvest_is_told_with_what_became_of_the_users(
     assert "Tweets" in person.output("harvest", "log", "museums", "--follow")
     assert person.output("harvest", "list") == "No running harvests.\n"
     told = person("harvest", "running", "museums")
-    assert (told.code, told.err.startswith("Task not found.")) == (1, True)
+    assert (told.code, told.err.startswith("Task not found. The last harvest")) == (1, True)
+    # What has the place of a harvest and says nothing: one that is suspended, or has only begun.
+    with person.slot("museums", "harvest").held():
+        assert "gives no sign of itself" in person("harvest", "running", "museums").err
     row = json.loads(person.output("collection", "list", "--json"))[0]
     assert (row["id"], row["collects"], row["state"]) == ("museums", "3 users", "complete")
 

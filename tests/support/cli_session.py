@@ -79,9 +79,9 @@ class Person:
 
     def process(self, collection_id: str, kind: str = "harvest") -> int:
         """The id of the process that was started for a collection."""
-        return int(self._slot(collection_id, kind).note["process"])
+        return int(self.slot(collection_id, kind).note["process"])
 
-    def _slot(self, collection_id: str, kind: str) -> Slot:
+    def slot(self, collection_id: str, kind: str) -> Slot:
         (runs,) = self.folder.glob("*-runs")
         return Slot(runs / collection_id, kind)
 

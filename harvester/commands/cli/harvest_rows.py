@@ -39,7 +39,7 @@ def repair_of(workspace: Workspace, keys: "CollectionKeys") -> HarvestSummary | 
 
 def how_it_ended(workspace: Workspace, keys: "CollectionKeys") -> str:
     """A hint if nothing of a collection runs: how its last harvest ended, and which command shows more."""
-    from harvester.compute import GAVE_UP
+    from harvester.compute import GAVE_UP, RUNNING, STARTING
     from harvester.harvest import catalog
 
     more = f"`harvest last {keys.id}` shows it."
@@ -48,6 +48,11 @@ def how_it_ended(workspace: Workspace, keys: "CollectionKeys") -> str:
     if task and task.status == GAVE_UP:
         again = f"`collection filter-start {keys.id}` starts it again"
         return f"The stream of {keys.id} gave up: {task.detail} {more} {again}."
+    if task and task.status in (STARTING, RUNNING):
+        return (
+            f"A harvest of {keys.id} has only begun, or gives no sign of itself, as one that is suspended; "
+            f"`harvest log {keys.id}` shows its log."
+        )
     if not last:
         return f"No harvest of {keys.id} is running, and none has ended; `harvest list` shows what runs."
     ended = when(str(last.get("harvest_end_timestamp") or last["harvest_timestamp"]))
