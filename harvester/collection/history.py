@@ -31,7 +31,7 @@ _TRIES = 100
 # For a collection that is damaged.
 REPAIR = (
     "`collection-config changes` shows when it changed. `collection-config download ID --as-of TIME` gets "
-    "what it was then; remove the damaged one, and `collection add` stores it."
+    "what it was then; move the damaged one away, and `collection add` stores it."
 )
 
 

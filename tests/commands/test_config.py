@@ -681,7 +681,7 @@ def test_a_damaged_stored_collection_is_named_with_what_to_do(person: Person, co
     told = person(*command.split(), "museums", *(["other"] if command.endswith("copy") else []))
     assert told.code == 1
     assert "collections/museums/collection.json is not JSON: " in told.err
-    assert "remove the damaged one, and `collection add` stores it." in told.err
+    assert "move the damaged one away, and `collection add` stores it." in told.err
 
 
 def test_a_key_that_is_given_twice_is_refused_wherever_the_collection_is_read(person: Person) -> None:
