@@ -351,7 +351,7 @@ def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
     monkeypatch.setenv("TWARC_CLOUD_RESTARTS", "1000")
     _add(person, "live", filter={"track": "library,archives"})
     person.output("filter", "start", "live")
-    slot = person._slot("live", "harvest")
+    slot = person.slot("live", "harvest")
     for _ in range(_STREAM_KILLS):
         process = until(lambda: slot.is_alive and slot.note.get("process"))
         until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
@@ -365,7 +365,7 @@ def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
     assert all(summary["gaps"] for summary in summaries[1:])
     assert not (person.folder / "collections/live/lock.json").exists()
     assert not slot.is_alive
-    assert not person._slot("live", "supervisor").is_alive
+    assert not person.slot("live", "supervisor").is_alive
 
 
 def test_a_stream_that_cannot_work_is_given_up_and_that_is_told(
@@ -384,7 +384,7 @@ def test_a_stream_that_cannot_work_is_given_up_and_that_is_told(
         "Task not found. The stream of live gave up: the harvest ended with exit code 1"
     )
     assert "is:retweet" in why.err and "harvest last live` shows it." in why.err
-    until(lambda: not person._slot("live", "supervisor").is_alive)
+    until(lambda: not person.slot("live", "supervisor").is_alive)
     person.output("collection", "filter-start", "other")
     until(lambda: "RUNNING" in person.output("harvest", "list"))
     again = person("collection", "filter-start", "live")
@@ -446,10 +446,10 @@ def test_a_stream_is_stopped_though_its_supervisor_is_dead(person: Person) -> No
     _add(person, "live", filter={"track": "library"})
     person.output("collection", "filter-start", "live")
     until(lambda: "RUNNING" in person.output("harvest", "list"))
-    person._slot("live", "supervisor").signal(signal.SIGKILL)
+    person.slot("live", "supervisor").signal(signal.SIGKILL)
     until(lambda: "DIED" in person.output("harvest", "list"))
     person.output("collection", "filter-stop", "live")
-    assert not person._slot("live", "harvest").is_alive
+    assert not person.slot("live", "harvest").is_alive
     assert person.output("harvest", "list") == "No running harvests.\n"
 
 
@@ -471,7 +471,7 @@ def test_a_stream_that_died_with_the_machine_goes_on_with_the_scheduler_and_one_
     assert said == []
     # As a reboot does it: the supervisor first, so that it starts nothing again.
     for kind in ("supervisor", "harvest"):
-        slot = person._slot("live", kind)
+        slot = person.slot("live", kind)
         slot.signal(signal.SIGKILL)
         until(lambda slot=slot: not slot.is_alive)  # type: ignore[misc]
     scheduler.look()

@@ -382,7 +382,7 @@ def person(streaming: tuple[Person, emulator.Emulated]) -> Person:
 
 def _given_up(person: Person) -> None:
     there(lambda: "GAVE UP" in person.output("harvest", "list"))
-    there(lambda: not person._slot("live", "supervisor").is_alive)
+    there(lambda: not person.slot("live", "supervisor").is_alive)
 
 
 def _names(heard: Heard) -> list[str]:
