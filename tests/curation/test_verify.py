@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop, SystemClock, moment
 from harvester.collection import history
 from harvester.curation.verify import (
     Finding,
@@ -532,6 +532,22 @@ def test_no_manifest_is_made_of_a_harvest_that_cannot_be_read_whole(
     assert [one.problem[:40] for one in made if one.key.startswith(folder)] == [
         "some of its files could not be read: twe"
     ]
+
+
+def test_the_pointer_to_the_last_harvest_is_not_lost_where_the_first_has_yet_to_be_finished(
+    tmp_path: Path,
+) -> None:
+    store, keys = FolderStore(tmp_path), CollectionKeys("s")
+    history.add(store, keys, {"id": "s", "type": "search", "search": {"query": "a"}})
+    held, began = _held(store, keys), "2026-11-23T09:00:00.000000+00:00"
+    summary = f"{keys.harvest(moment(began)).folder}harvest.json"
+    # As a full disk of the store leaves them.
+    held.objects[summary] = orjson.dumps(
+        {"collection_id": "s", "harvest_timestamp": began, "state": "failed", "updated": began}
+    )
+    held.objects[keys.checkpoint] = orjson.dumps({"state": {"harvest": began, "finished": []}})
+    found = _findings(_verified(held, keys))
+    assert (found.get(keys.last_harvest), found[summary]) == (None, Verdict.UNFINISHED)
 
 
 def test_a_store_that_hands_over_nothing_is_away(sound: list[tuple[CollectionKeys, Held]]) -> None:

@@ -83,7 +83,9 @@ def verify(
     with _Cases(reader, keys, sample, seen, stop, lambda: tell(report), jobs, report) as cases:
         for case in cases.judged(whole, of_repairs):
             part, is_repair = case.part(), is_of_repairs(case.folder)
-            (of_repairs if is_repair else whole).states[case.folder] = part.state
+            owner = of_repairs if is_repair else whole
+            owner.states[case.folder] = part.state
+            owner.ended |= set() if case.unfinished else {case.folder}
             if is_repair and not case.unfinished:
                 repairs[str(case.told.summary.get("harvest_timestamp"))] = case.told
             report.add(part)

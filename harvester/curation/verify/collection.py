@@ -35,11 +35,15 @@ _PASSING = {LOCK, CHECKPOINT, STOP}
 
 @dataclass
 class CollectionCase:
-    """The collection's own files, as read or why not, and the state of each harvest by its folder."""
+    """The collection's own files, as read or why not, and the state of each harvest by its folder.
+
+    `ended` are the folders of those of which everything is stored.
+    """
 
     keys: CollectionKeys
     files: dict[str, bytes] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
     unreadable: Mapping[str, str] = field(default_factory=dict)
     strangers: list[str] = field(default_factory=list)
 
@@ -132,7 +136,9 @@ class CollectionCase:
             yield Finding(COLLECTION, Verdict.UNEXPECTED, why)
 
     def _last(self, last: Any) -> Iterator[Finding]:
-        if LAST_HARVEST not in self._there and {"", RUNNING} < {"", RUNNING, *self.states.values()}:
+        # One that failed before all was stored is finished by the next, which writes last_harvest.json.
+        has_ended = any(self.states[folder] not in ("", RUNNING) for folder in self.ended)
+        if has_ended and LAST_HARVEST not in self._there:
             yield Finding(LAST_HARVEST, Verdict.MISSING_LOST, "a collection with an ended harvest has one")
         if not isinstance(last, dict):
             return
