@@ -129,7 +129,7 @@ def test_without_keys_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_profile_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(HarvesterError, match="no such AWS profile"):
+    with pytest.raises(HarvesterError, match="The AWS profile does not exist"):
         Aws("us-east-1").ecs("list_tasks")
 
 

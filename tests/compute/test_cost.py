@@ -224,8 +224,9 @@ def test_the_page_on_cost_has_the_figures_of_the_command(person: Person) -> None
 def test_the_other_pages_tell_of_a_month_of_a_stream_as_it_is_reckoned() -> None:
     on_demand, spot = (cost.stream_month(Settings(), Capacity(spot=spot)) for spot in (False, True))
     told = re.search(
-        r"A stream, all in: \$([\d.]+) a month on demand, \$([\d.]+) on Spot",
+        r"^\| a stream, with all of these .* \| \$([\d.]+) a month on demand, \$([\d.]+) on Spot \|$",
         (_ROOT / "docs" / "account.md").read_text(),
+        re.MULTILINE,
     )
     assert told
     assert told.groups() == (f"{on_demand.quiet:.2f}", f"{spot.quiet:.2f}")

@@ -7,6 +7,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -55,7 +56,9 @@ def found_in(data: bytes, known: Iterable[str]) -> list[str]:
         try:
             plain.append(gzip.decompress(data))
         except (OSError, EOFError, zlib.error):
-            plain.append(zlib.decompressobj(31).decompress(data))
+            # One that is not finished, or random bytes that begin like one.
+            with suppress(zlib.error):
+                plain.append(zlib.decompressobj(31).decompress(data))
     return sorted(secret for secret in known if any(form in each for each in plain for form in forms(secret)))
 
 
