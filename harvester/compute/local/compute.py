@@ -186,10 +186,11 @@ class LocalCompute:
         """Through the port; by SIGTERM where a harvest has only begun, which has no port and no lock yet."""
         if self._asked(collection_id, "POST", "/stop") is not None:
             return True
-        slot = self._slot(collection_id, ONCE)
-        if Path(slot.note.get("address", "")).is_file():
-            return False
-        return slot.signal(signal.SIGTERM)
+        # Nor does a store that is away pass on a request.
+        with suppress(HarvesterError):
+            if catalog.live_lock(self.store, CollectionKeys(collection_id)):
+                return False
+        return self._slot(collection_id, ONCE).signal(signal.SIGTERM)
 
     def _asked(self, collection_id: str, method: str, path: str) -> Tree | None:
         slot = self._slot(collection_id, ONCE)
