@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,6 +14,7 @@ _T = TypeVar("_T")
 
 # Counts time asleep too (a laptop lid, a SIGSTOP), which CLOCK_MONOTONIC does not on Linux.
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_HEARD_WITHIN = 0.2
 
 
 class Stopped(Exception):
@@ -118,7 +119,15 @@ def interruptible(work: Callable[[], _T], *, name: str) -> _T:
     if threading.current_thread() is not threading.main_thread():
         # No other thread hears them.
         return work()
-    return in_background(work, name=name).result()
+    return result_of(in_background(work, name=name))
+
+
+def result_of(call: Future[_T]) -> _T:
+    """What a call returns or raises. Ctrl-C and signals are heard in 0.2 s at most, and may end the wait."""
+    # A wait without an end does not hear a signal that came just before it, or to another thread.
+    while not wait([call], timeout=_HEARD_WITHIN).done:
+        pass
+    return call.result()
 
 
 class Backoff:

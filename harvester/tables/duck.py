@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from harvester.clock import in_background
+from harvester.clock import in_background, result_of
 from harvester.errors import HarvesterError
 
 _T = TypeVar("_T")
@@ -63,7 +63,7 @@ class Connection:
         # Signals are heard in this thread, once it has left DuckDB.
         call = in_background(act, name="DuckDB")
         try:
-            return call.result()
+            return result_of(call)
         except KeyboardInterrupt:
             # One that comes before the query begins is forgotten.
             while not wait([call], _INTERRUPTS).done:
