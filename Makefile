@@ -22,7 +22,7 @@ help:
 	@echo "make demo            harvest timelines, a search and a stream from the emulator, into demo/"
 	@echo "make explore         install what tables, search, exports and the dashboard need into .venv"
 	@echo "make test            lint, types and all tests (with make pythons, what .ci/run does)"
-	@echo "make check           lint, types and the quick tests, without servers: two minutes"
+	@echo "make check           lint, types and the quick tests, without servers: a minute and a half"
 	@echo "make check T=tests/store/test_keys.py     some tests only, of any kind"
 	@echo "make kill N=2000     the kill storm, with 2,000 SIGKILLs"
 	@echo "make pythons         make demo, other tools and pip install on each other Python found, in fresh copies"
