@@ -14,7 +14,8 @@ _T = TypeVar("_T")
 
 # Counts time asleep too (a laptop lid, a SIGSTOP), which CLOCK_MONOTONIC does not on Linux.
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-_HEARD_WITHIN = 0.2
+# Seconds that a wait in the main thread takes at most before it hears signals.
+HEARD_WITHIN = 0.2
 
 
 class Stopped(Exception):
@@ -125,7 +126,7 @@ def interruptible(work: Callable[[], _T], *, name: str) -> _T:
 def result_of(call: Future[_T]) -> _T:
     """What a call returns or raises. Ctrl-C and signals are heard in 0.2 s at most, and may end the wait."""
     # A wait without an end does not hear a signal that came just before it, or to another thread.
-    while not wait([call], timeout=_HEARD_WITHIN).done:
+    while not wait([call], timeout=HEARD_WITHIN).done:
         pass
     return call.result()
 

@@ -1,10 +1,6 @@
 """A stop is heard by every wait, once, with the first reason; the elapsed time cannot be set."""
 
-import os
-import signal
-import sys
 import threading
-import traceback
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -22,7 +18,7 @@ from harvester.clock import (
     waiting,
 )
 from harvester.errors import Terminated
-from tests.support.harvest_stage import until
+from tests.support.unheard_signals import signal_in_another_thread
 
 _WHEN = datetime(2026, 11, 3, 7, 5, 9, 123456, tzinfo=UTC)
 _IN_TOKYO = _WHEN.astimezone(timezone(timedelta(hours=9)))
@@ -95,33 +91,17 @@ def test_what_is_done_in_the_background_returns_or_raises_where_it_is_asked_for(
 
 
 def test_a_signal_that_another_thread_gets_ends_the_wait_for_what_runs_in_the_background() -> None:
-    main, over, began = threading.get_ident(), threading.Event(), SystemClock().elapsed()
+    over, began = threading.Event(), SystemClock().elapsed()
 
-    def hear(number: int, _: object) -> None:
+    def end(number: int) -> None:
         raise Terminated(number)
 
-    def waits() -> bool:
-        frames = [frame.f_code for frame, _ in traceback.walk_stack(sys._current_frames()[main])]
-        return frames[0].co_filename == threading.__file__ and interruptible.__code__ in frames
-
-    def ask() -> None:
-        until(waits)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    asking = threading.Thread(target=ask)
-    before = signal.signal(signal.SIGTERM, hear)
     try:
-        with pytest.raises(Terminated):
-            asking.start()
-            # From now on that thread alone gets it.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        with pytest.raises(Terminated), signal_in_another_thread(waits_in=interruptible, hear=end):
             interruptible(lambda: over.wait(20), name="a request")
         assert SystemClock().elapsed() - began < 10
     finally:
         over.set()
-        asking.join()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        signal.signal(signal.SIGTERM, before)
 
 
 def test_pauses_double_up_to_the_longest_and_begin_anew() -> None:

@@ -2,11 +2,10 @@
 
 import logging
 import queue
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harvester.clock import Backoff, Clock, Stop
+from harvester.clock import HEARD_WITHIN, Backoff, Clock, Stop, in_background, result_of
 from harvester.errors import HarvesterError, StoreAway
 
 log = logging.getLogger("twarc-cloud")
@@ -45,8 +44,7 @@ class Uploads:
         self._ended = Stop()
         self._failure: BaseException | None = None
         self.trouble = ""
-        self._worker = threading.Thread(target=self._work, name="uploads", daemon=True)
-        self._worker.start()
+        self._worker = in_background(self._work, name="uploads")
 
     def put(self, what: str, run: Callable[[], None]) -> None:
         """Queue a step; raises what made an earlier one fail."""
@@ -68,7 +66,10 @@ class Uploads:
 
     def drain(self) -> None:
         """Wait for all steps queued so far; raises what made one fail."""
-        self._queue.join()
+        # `Queue.join` has no timeout, and so does not hear a signal that came just before it.
+        with self._queue.all_tasks_done:
+            while self._queue.unfinished_tasks:
+                self._queue.all_tasks_done.wait(HEARD_WITHIN)
         self.check()
 
     def close(self) -> None:
@@ -78,7 +79,7 @@ class Uploads:
 
     def abandon(self) -> None:
         """Leave out all steps but the one under way, and wait for that one; nothing if it is closed."""
-        if not self._worker.is_alive():
+        if self._worker.done():
             return
         if self._failure is None:
             self._failure = HarvesterError("The harvest failed, so nothing more is stored.")
@@ -87,13 +88,13 @@ class Uploads:
         self._end()
 
     def _end(self) -> None:
-        while self._worker.is_alive():
+        while not self._worker.done():
             try:
                 self._queue.put(None, timeout=0.5)
                 break
             except queue.Full:
                 continue
-        self._worker.join()
+        result_of(self._worker)
 
     def _work(self) -> None:
         while (task := self._queue.get()) is not None:

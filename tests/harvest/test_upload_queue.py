@@ -11,6 +11,7 @@ from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Conflict, HarvesterError, LockLost, StoreAway
 from harvester.harvest.upload_queue import Uploads
 from tests.support.stores import HandClock
+from tests.support.unheard_signals import signal_in_another_thread
 
 
 def _uploads(clock: Clock | None = None, stop: Stop | None = None, **options: Any) -> Uploads:
@@ -173,6 +174,22 @@ def test_a_stop_wakes_a_step_that_rests() -> None:
     stop.request("enough")
     with pytest.raises(StoreAway):
         uploads.close()
+
+
+@pytest.mark.parametrize("call", [Uploads.drain, Uploads.close])
+def test_who_waits_for_the_steps_hears_a_signal_that_another_thread_gets(
+    call: Callable[[Uploads], None],
+) -> None:
+    stop, began = Stop(), SystemClock().elapsed()
+    uploads = _uploads(SystemClock(), stop, patience=20.0, patience_after_stop=0.0)
+    uploads.put("tweets-1", _Flaky(10**6))
+    with (
+        signal_in_another_thread(waits_in=call, hear=lambda _: stop.request("a signal")),
+        pytest.raises(StoreAway),
+    ):
+        call(uploads)
+    assert stop.reason == "a signal"
+    assert SystemClock().elapsed() - began < 10
 
 
 def test_of_what_is_abandoned_only_the_step_under_way_is_done() -> None:
