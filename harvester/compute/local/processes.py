@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from harvester.errors import Conflict, HarvesterError
 from harvester.errors.files import explained, in_words, naming
+from harvester.store.disk import whole
 
 
 class Slot:
@@ -42,7 +42,8 @@ class Slot:
                         pass_fds=(lock,),
                         start_new_session=True,
                     )
-                write_note(self._path("json"), {**note, "process": process.pid, "log": str(log)})
+                with _killed_on_error(process):
+                    write_note(self._path("json"), {**note, "process": process.pid, "log": str(log)})
             except OSError as error:
                 found = explained(error)
                 raise HarvesterError(f"Cannot start a process: {found.message}", hint=found.hint) from error
@@ -107,6 +108,17 @@ class Slot:
         return self._folder / f"{self._name}.{kind}"
 
 
+@contextmanager
+def _killed_on_error(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """No process continues of which nothing is noted: no command could stop it."""
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
 def read_note(path: Path) -> dict[str, Any]:
     """A small JSON object; empty when there is none, or none that can be read."""
     try:
@@ -117,19 +129,11 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def write_note(path: Path, note: Mapping[str, Any]) -> None:
+    """Durable, as schedules are nowhere else; only its owner may read it."""
     _make_private(path.parent)
-    with naming(path):
-        _write(path, note)
-
-
-def _write(path: Path, note: Mapping[str, Any]) -> None:
-    scratch = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(note, file, indent=2)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with whole(path) as partial:
+        partial.touch(0o600)
+        partial.write_text(json.dumps(note, indent=2), encoding="utf-8")
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """A process is known to live as long as it does, and not a moment longer, whatever becomes of its number."""
 
 import fcntl
+import os
+import resource
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -83,6 +85,34 @@ def test_the_notes_of_a_process_are_its_owners_alone(tmp_path: Path) -> None:
 def test_a_command_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(HarvesterError, match="Cannot start a process"):
         _start(Slot(tmp_path, "harvest"), tmp_path, [str(tmp_path / "nothing")])
+
+
+def test_a_process_that_cannot_be_noted_does_not_continue(tmp_path: Path) -> None:
+    slot, before = Slot(tmp_path, "harvest"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(HarvesterError, match="Cannot start a process"):
+            _start(slot, tmp_path, _SLEEPS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not slot.is_alive, "a process runs that no command can stop"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.log", "harvest.lock"]
+
+
+def test_a_note_survives_a_power_cut_from_the_moment_of_its_name_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note, synced, sync = tmp_path / "a.json", list[os.stat_result](), os.fsync
+
+    def fsync(file: int) -> None:
+        assert not note.exists()
+        synced.append(os.fstat(file))
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_note(note, {"x": 1})
+    there = note.stat()
+    assert [(each.st_ino, each.st_size) for each in synced] == [(there.st_ino, there.st_size)]
 
 
 def test_a_note_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
