@@ -1,5 +1,6 @@
 """Logs of the processes started here: created, kept for a while, and read while they grow."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,8 +32,10 @@ def newest(folder: Path) -> Path | None:
 def tail(log: Path, *, lines: int, is_running: Callable[[], bool], stop: Stop) -> Iterator[str]:
     """The last `lines` lines, and what is added while the process runs."""
     with log.open(encoding="utf-8", errors="replace") as file:
-        yield from file.read().splitlines()[-lines:] if lines else ()
-        rest = ""
+        last = deque(file, maxlen=lines)
+        # Its end may be written later.
+        rest = last.pop() if last and not last[-1].endswith("\n") else ""
+        yield from (line.removesuffix("\n") for line in last)
         while not stop.requested:
             # Asked before reading, so that the last lines of one that ends are not missed.
             goes_on = is_running()

@@ -153,6 +153,23 @@ def test_a_log_is_followed_to_its_very_end(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("lines", "shown"), [(0, ["more"]), (1, ["cut", "more"]), (2, ["two", "cut", "more"])]
+)
+def test_a_log_is_shown_from_its_last_lines_on(tmp_path: Path, lines: int, shown: list[str]) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("one\ntwo\ncu" if lines else "one\ntwo\n")
+    more = iter(["t\nmore\n" if lines else "more\n", ""])
+
+    def is_running() -> bool:
+        text = next(more)
+        with log.open("a") as file:
+            file.write(text)
+        return bool(text)
+
+    assert list(logs.tail(log, lines=lines, is_running=is_running, stop=Stop())) == shown
+
+
 def test_the_last_words_of_a_process_are_those_after_its_log(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     log.write_text("2026-11-23T08:00:00 INFO Status on x\nThe keys are refused.\nCheck them.\n")
