@@ -41,15 +41,10 @@ class ScheduleFile:
 
     def all(self) -> list[Scheduled]:
         scheduler_running = self.scheduler.is_alive
-        found = []
-        for name, entry in sorted(self._entries().items()):
-            try:
-                found.append(_scheduled(name, entry, scheduler_running=scheduler_running))
-            except KeyError as error:
-                raise self._damaged(f"the schedule of {name} has no {error.args[0]}") from error
-            except (ValueError, HarvesterError) as error:
-                raise self._damaged(f"the schedule of {name} is not valid") from error
-        return found
+        return [
+            self._scheduled(name, entry, scheduler_running=scheduler_running)
+            for name, entry in sorted(self._entries().items())
+        ]
 
     def _entries(self) -> dict[str, dict[str, Any]]:
         """What is in the file by collection; empty if there is none."""
@@ -82,18 +77,22 @@ class ScheduleFile:
                 return
             entry = note[collection_id]
             entry["last"] = timestamp(until)
-            found = _scheduled(collection_id, entry, scheduler_running=True)
+            found = self._scheduled(collection_id, entry, scheduler_running=True)
             if found.schedule.after(until, since=found.since) is None:
                 del note[collection_id]
 
-
-def _scheduled(collection_id: str, entry: dict[str, Any], *, scheduler_running: bool) -> Scheduled:
-    return Scheduled(
-        collection_id,
-        # What stands there may be of any type, and is no schedule then.
-        parsed(str(entry["expression"]), str(entry.get("timezone", "UTC"))),
-        moment(str(entry["since"])),
-        last=str(entry.get("last", "")),
-        scheduler_running=scheduler_running,
-        paused=entry.get("paused", False),
-    )
+    def _scheduled(self, name: str, entry: dict[str, Any], *, scheduler_running: bool) -> Scheduled:
+        """What stands there may be of any type, and is no schedule then."""
+        try:
+            return Scheduled(
+                name,
+                parsed(str(entry["expression"]), str(entry.get("timezone", "UTC"))),
+                moment(str(entry["since"])),
+                last=timestamp(moment(str(entry["last"]))) if "last" in entry else "",
+                scheduler_running=scheduler_running,
+                paused=entry.get("paused", False),
+            )
+        except KeyError as error:
+            raise self._damaged(f"the schedule of {name} has no {error.args[0]}") from error
+        except (ValueError, HarvesterError) as error:
+            raise self._damaged(f"the schedule of {name} is not valid") from error

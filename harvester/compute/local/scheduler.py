@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Clock, Stop, moment
 from harvester.compute import Scheduled
 from harvester.compute.local.compute import LocalCompute
 from harvester.errors import HarvesterError
@@ -45,7 +45,13 @@ class Scheduler:
         for collection_id in sorted(self._started):
             if not self.compute.task(collection_id):
                 self._started.discard(collection_id)
-                self.say(self.ended(collection_id))
+                self._say_end(collection_id)
+
+    def _say_end(self, collection_id: str) -> None:
+        try:
+            self.say(self.ended(collection_id))
+        except HarvesterError as error:
+            self.say(f"{collection_id}: ended; its result cannot be read. {error}")
 
     def _resume(self, collection_id: str) -> None:
         """Start a stream again that was to run, and that ended with this machine."""
@@ -64,8 +70,8 @@ class Scheduler:
         """The first time that has come and is not dealt with; one start stands for all that were missed."""
         if scheduled.paused:
             return None
-        after = datetime.fromisoformat(scheduled.last) if scheduled.last else None
-        after = after or scheduled.since - timedelta(microseconds=1)
+        last = scheduled.last
+        after = moment(last) if last else scheduled.since - timedelta(microseconds=1)
         due = scheduled.schedule.after(after, since=scheduled.since)
         return due if due is not None and due <= self.clock.now() else None
 
@@ -75,10 +81,10 @@ class Scheduler:
         line = f"{collection_id}: due at {due:%Y-%m-%d %H:%M:%S} UTC"
         if late > timedelta(minutes=2):
             line += f", {_span(late)} late"
-        if self.compute.task(collection_id) or self.running(collection_id):
-            self.say(f"{line}: skipped, because a harvest of it is still running.")
-            return
         try:
+            if self.compute.task(collection_id) or self.running(collection_id):
+                self.say(f"{line}: skipped, because a harvest of it is still running.")
+                return
             self.compute.once(collection_id)
         except HarvesterError as error:
             self.say(f"{line}: could not be started. {error}")

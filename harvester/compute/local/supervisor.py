@@ -3,6 +3,8 @@
 import logging
 import signal
 import subprocess
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from harvester.compute import GAVE_UP, RESTARTING, RUNNING
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.logs import last_words
 from harvester.compute.stream_end import is_over
-from harvester.errors import Exit
+from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.store.keys import CollectionKeys
 from harvester.text import one_line
@@ -48,20 +50,21 @@ class Supervisor:
         while not self.stop.requested:
             self.compute.note_service(self.collection_id, RUNNING, "")
             began = self.clock.elapsed()
-            code = self._harvest()
-            self.compute.forget_dead_lock(self.collection_id)
-            if self._is_over(code):
+            code, detail = self._harvest()
+            # If the store is away, the lock expires by itself.
+            with suppress(HarvesterError):
+                self.compute.forget_dead_lock(self.collection_id)
+            if self.stop.requested or (code is not None and self._is_over(code)):
                 break
             if self.clock.elapsed() - began > _WELL_AFTER:
                 failed = 0
                 backoff.reset()
             failed += 1
-            detail = f"the harvest ended with {_words(code)}: {one_line(last_words(self.log)) or 'no output'}"
-            hopeless = code in _HOPELESS or self._needs_change(code)
-            if hopeless or failed > self.restarts:
+            ended = self._given_up(code, failed=failed)
+            if ended is not None:
                 log.error("Giving up after %s failed starts in a row; %s", failed, detail)
                 self.compute.note_service(self.collection_id, GAVE_UP, detail)
-                return Exit(code) if hopeless else Exit.ERROR
+                return ended
             pause = backoff.pause()
             log.warning("Restarting in %.1f s: %s", pause, detail)
             self.compute.note_service(
@@ -74,18 +77,32 @@ class Supervisor:
 
     def _is_over(self, code: int) -> bool:
         keys = CollectionKeys(self.collection_id)
-        return self.stop.requested or is_over(self.compute.store, keys, code)
+        return _unless_away(lambda: is_over(self.compute.store, keys, code))
+
+    def _given_up(self, code: int | None, *, failed: int) -> Exit | None:
+        """With which exit code, after this many failed starts in a row; None if another start may help."""
+        if code is not None and (code in _HOPELESS or self._needs_change(code)):
+            return Exit(code)
+        return Exit.ERROR if failed > self.restarts else None
 
     def _needs_change(self, code: int) -> bool:
         """Whether X would refuse the same collection again, e.g. one of its rules."""
-        if code != Exit.ERROR:
-            return False
-        last = catalog.last(self.compute.store, CollectionKeys(self.collection_id))
-        return bool(last and last.get("needs_change"))
 
-    def _harvest(self) -> int:
-        """Run one harvest to its end; its exit code, negative if a signal ended it."""
-        process = self.compute.start(self.collection_id, log=self.log)
+        def needs_change() -> bool:
+            last = catalog.last(self.compute.store, CollectionKeys(self.collection_id))
+            return bool(last and last.get("needs_change"))
+
+        return code == Exit.ERROR and _unless_away(needs_change)
+
+    def _harvest(self) -> tuple[int | None, str]:
+        """Run one harvest to its end, which is told in words, too.
+
+        Its exit code, negative if a signal ended it; None if it could not be started.
+        """
+        try:
+            process = self.compute.start(self.collection_id, log=self.log)
+        except HarvesterError as error:
+            return None, f"the harvest did not start: {one_line(str(error))}"
         log.info("Started process %s.", process.pid)
         deadline: float | None = None
         while process.poll() is None:
@@ -97,7 +114,18 @@ class Supervisor:
                 log.error("Process %s did not stop within %.0f s; killing it.", process.pid, _STOPPED_WITHIN)
                 process.kill()
             _wait(process, _PAUSE)
-        return int(process.returncode)
+        code = int(process.returncode)
+        said = one_line(last_words(self.log)) or "no output"
+        return code, f"the harvest ended with {_words(code)}: {said}"
+
+
+def _unless_away(ask: Callable[[], bool]) -> bool:
+    """What the store says; False if it does not answer, so that the stream is started again."""
+    try:
+        return ask()
+    except HarvesterError as error:
+        log.warning("Cannot read how the harvest ended: %s", error)
+        return False
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:

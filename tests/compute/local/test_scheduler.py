@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.schedule_file import ScheduleFile
 from harvester.compute.local.scheduler import Scheduler
 from harvester.compute.schedules.expression import parsed
-from harvester.errors import Conflict, HarvesterError
+from harvester.errors import Conflict, HarvesterError, StoreAway
 from harvester.store.folder import FolderStore
 
 _START = datetime(2026, 11, 23, 8, 0, 30, tzinfo=UTC)
@@ -178,6 +179,24 @@ def test_a_harvest_that_cannot_start_is_told_and_others_go_on(desk: _Desk) -> No
     assert len(desk.machine.started) == 1
 
 
+def test_a_store_that_is_away_is_said_and_the_next_time_is_not_missed(desk: _Desk) -> None:
+    def away(_: str) -> Any:
+        raise StoreAway("The bucket cannot be reached.")
+
+    desk.machine.schedule("s", parsed("rate(1 hour)"))
+    running, desk.scheduler.running = desk.scheduler.running, away
+    desk.pass_time(seconds=0)
+    assert desk.said == [
+        "s: due at 2026-11-23 08:00:30 UTC: could not be started. The bucket cannot be reached."
+    ]
+    desk.scheduler.running, desk.scheduler.ended = running, away
+    desk.pass_time(hours=1)
+    desk.ends()
+    desk.pass_time(seconds=1)
+    assert desk.said[-1] == "s: ended; its result cannot be read. The bucket cannot be reached."
+    assert len(desk.machine.started) == 1
+
+
 def test_a_schedule_that_was_ended_is_due_no_more(desk: _Desk) -> None:
     desk.machine.schedule("s", parsed("rate(1 hour)"))
     assert desk.machine.unschedule("s")
@@ -247,6 +266,10 @@ def test_a_damaged_file_of_schedules_is_named_and_never_overwritten(
         ('{"expression": "rate(1 day)"}', "has no since"),
         ('{"expression": "rate(1 day)", "since": "monday"}', "is not valid"),
         ('{"expression": 5, "since": "2026-11-23T08:00:30+00:00"}', "is not valid"),
+        (
+            '{"expression": "rate(1 day)", "since": "2026-11-23T08:00:30+00:00", "last": "monday"}',
+            "is not valid",
+        ),
     ],
 )
 def test_a_damaged_schedule_is_named_in_words(tmp_path: Path, entry: str, reason: str) -> None:

@@ -13,8 +13,9 @@ from harvester.compute import DIED, GAVE_UP, RESTARTING, RUNNING
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.processes import Slot
 from harvester.compute.local.supervisor import Supervisor
-from harvester.errors import Exit
+from harvester.errors import Exit, StoreAway
 from harvester.harvest.lock import Lock
+from harvester.store import Stored
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.support.cli_session import until
@@ -62,14 +63,20 @@ def _run(folder: Path, *runs: tuple[float, int], summary: dict[str, Any] | None 
     clock = HandClock()
     compute = _Compute(folder, clock, list(runs))
     if summary is not None:
-        here = _KEYS.harvest(moment(_BEGAN))
-        compute.store.create(_KEYS.last_harvest, orjson.dumps({"harvest_id": _BEGAN, "state": "stopped"}))
-        compute.store.create(here.harvest, orjson.dumps({"harvest_timestamp": _BEGAN, **summary}))
-    any_compute: Any = compute
-    supervisor = Supervisor(
-        any_compute, "live", folder / "log", restarts=3, pause=1.0, clock=clock, stop=Stop()
-    )
-    return supervisor.run(), compute, clock.waits
+        _end(compute.store, summary)
+    return _supervisor(compute, clock).run(), compute, clock.waits
+
+
+def _end(store: FolderStore, summary: dict[str, Any]) -> None:
+    """Store a harvest that ended so."""
+    store.create(_KEYS.last_harvest, orjson.dumps({"harvest_id": _BEGAN, "state": "stopped"}))
+    here = _KEYS.harvest(moment(_BEGAN))
+    store.create(here.harvest, orjson.dumps({"harvest_timestamp": _BEGAN, **summary}))
+
+
+def _supervisor(compute: Any, clock: HandClock) -> Supervisor:
+    log = Path(compute.store.name) / "log"
+    return Supervisor(compute, "live", log, restarts=3, pause=1.0, clock=clock, stop=Stop())
 
 
 @pytest.mark.parametrize("code", [Exit.OK, Exit.PARTIAL])
@@ -99,6 +106,47 @@ def test_where_a_person_is_needed_it_is_given_up_at_once(tmp_path: Path, code: E
 def test_what_x_refuses_until_the_collection_is_changed_is_given_up_at_once(tmp_path: Path) -> None:
     ended, compute, _ = _run(tmp_path, (1, Exit.ERROR), summary={"state": "failed", "needs_change": True})
     assert (ended, compute.started, compute.notes[-1]) == (Exit.ERROR, 1, GAVE_UP)
+
+
+@pytest.mark.parametrize("call", ["start", "forget_dead_lock"])
+def test_a_start_that_fails_while_the_store_is_away_is_tried_again(tmp_path: Path, call: str) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        delattr(compute, call)
+        raise StoreAway("The bucket cannot be reached.")
+
+    clock = HandClock()
+    compute = _Compute(tmp_path, clock, [(1, Exit.ERROR), (1, Exit.OK)])
+    setattr(compute, call, away)
+    assert _supervisor(compute, clock).run() == Exit.OK
+    assert compute.notes[-1] == "over"
+    assert len(clock.waits) == (2 if call == "start" else 1)
+
+
+def test_a_start_that_fails_is_not_judged_by_the_harvest_before(tmp_path: Path) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        del compute.start
+        raise StoreAway("The bucket cannot be reached.", exit_code=Exit.RETRY_LATER)
+
+    clock = HandClock()
+    compute: Any = _Compute(tmp_path, clock, [(1, Exit.OK)])
+    _end(compute.store, {"state": "stopped", "limit": "budget"})
+    compute.start = away
+    assert (_supervisor(compute, clock).run(), compute.started) == (Exit.OK, 1)
+
+
+@pytest.mark.parametrize("code", [Exit.ERROR, Exit.RETRY_LATER])
+def test_an_end_that_cannot_be_read_while_the_store_is_away_is_not_the_last(
+    tmp_path: Path, code: Exit
+) -> None:
+    class Away(FolderStore):
+        def read(self, _: str) -> Stored:
+            raise StoreAway("The bucket cannot be reached.")
+
+    clock = HandClock()
+    compute = _Compute(tmp_path, clock, [(1, code), (1, Exit.OK)])
+    compute.store = Away(tmp_path)
+    assert _supervisor(compute, clock).run() == Exit.OK
+    assert (compute.started, compute.notes[-1]) == (2, "over")
 
 
 def test_a_budget_that_is_spent_is_not_spent_again(tmp_path: Path) -> None:
