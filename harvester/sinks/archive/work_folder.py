@@ -6,6 +6,7 @@ from typing import BinaryIO
 import msgspec
 
 from harvester.clock import moment
+from harvester.documents.lines import split_lines
 from harvester.errors.files import in_words
 from harvester.store.keys import EVENTS
 
@@ -105,7 +106,7 @@ class WorkFolder:
     def _read_on(self) -> None:
         if self._file is None:
             return
-        *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
+        lines, self._rest = split_lines(self._rest + self._file.read())
         for line in lines:
             if self.harvest:
                 self._learn(_entry.decode(line))
