@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from http.client import HTTPException
 
 from harvester.documents import Tree
 
@@ -20,6 +21,7 @@ def asked(address: str, token: str, method: str, path: str) -> Tree | None:
     try:
         with opener.open(request, timeout=_WITHIN) as answer:
             found = json.loads(answer.read()) if method == "GET" else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
+        # It died in the middle, or another program has its port now.
         return None
     return found if isinstance(found, dict) else None

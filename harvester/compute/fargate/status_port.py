@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from harvester.aws.service import Aws
+from harvester.aws.service import Aws, Refused
 from harvester.compute.status_client import asked
 from harvester.documents import Tree
 from harvester.errors import NotFound
@@ -35,11 +35,17 @@ class Port:
         return None
 
     def address(self, task: Mapping[str, Any]) -> str:
-        """The public address of a task, empty if it has none (yet)."""
+        """The public address of a task, empty if it has none (yet, or any more)."""
         found = list(_interfaces(task))
         if not found:
             return ""
-        answer = self._aws.ec2("describe_network_interfaces", NetworkInterfaceIds=found[:1])
+        try:
+            answer = self._aws.ec2("describe_network_interfaces", NetworkInterfaceIds=found[:1])
+        except Refused as refused:
+            # It goes with its task, which has ended since it was listed.
+            if refused.code != "InvalidNetworkInterfaceID.NotFound":
+                raise
+            return ""
         interfaces = answer.get("NetworkInterfaces") or [{}]
         return str((interfaces[0].get("Association") or {}).get("PublicIp") or "")
 

@@ -723,6 +723,8 @@ def test_a_task_is_asked_at_its_public_address(stage: Stage) -> None:
     allocated = ec2.allocate_address(Domain="vpc")
     ec2.associate_address(AllocationId=allocated["AllocationId"], NetworkInterfaceId=interface)
     assert port.address(task) == allocated["PublicIp"]
+    ended = {"name": "networkInterfaceId", "value": "eni-0123456789abcdef0"}
+    assert port.address({"attachments": [{"details": [ended]}]}) == ""
 
 
 def test_a_task_that_does_not_answer_is_as_one_without_a_port(stage: Stage) -> None:
