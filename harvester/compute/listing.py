@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
-from harvester.compute import RUNNING, SERVICE, Task
+from harvester.compute import DIED, RUNNING, SERVICE, Task
 from harvester.compute.schedules.due import missed
-from harvester.documents import HarvestSummary, Tree
+from harvester.documents import HarvestSummary, LockContent, Tree
 from harvester.errors import HarvesterError
 from harvester.harvest import catalog
 
@@ -23,33 +23,38 @@ OF_REPAIR = "repair"
 def row_of(store: "Store", keys: "CollectionKeys", task: Task | None) -> Tree | None:
     """The row of `harvest list`; None if nothing runs and nothing died. `task` is its running task."""
     if task:
-        return {
-            "id": keys.id,
-            "status": task.status,
-            "kind": task.kind,
-            "started": task.started or None,
-            "heartbeat": _heartbeat(store, keys, task),
-            "detail": task.detail,
-        }
+        beat = _heartbeat(store, keys, task)
+        return _row(keys.id, task.status, task.kind, task.detail, started=task.started, heartbeat=beat)
     if held := catalog.live_lock(store, keys):
-        return {
-            "id": keys.id,
-            "status": RUNNING,
-            "kind": "elsewhere",
-            "started": held.get("acquired"),
-            "heartbeat": held.get("heartbeat"),
-            "detail": f"on {held.get('host', 'an unknown host')}",
-        }
+        detail, beat = _host(held), held.get("heartbeat")
+        return _row(keys.id, RUNNING, "elsewhere", detail, started=held.get("acquired"), heartbeat=beat)
     if summary := died(store, keys):
-        return {
-            "id": keys.id,
-            "status": "DIED",
-            "kind": "harvest",
-            "started": summary["harvest_timestamp"] or None,
-            "heartbeat": None,
-            "detail": f"{summary['reason']}. {summary['hint']}",
-        }
+        detail = f"{summary['reason']}. {summary['hint']}"
+        return _row(keys.id, DIED, "harvest", detail, started=summary["harvest_timestamp"])
     return None
+
+
+def _row(
+    collection_id: str,
+    status: str,
+    kind: str,
+    detail: str,
+    *,
+    started: str | None = None,
+    heartbeat: str | None = None,
+) -> Tree:
+    return {
+        "id": collection_id,
+        "status": status,
+        "kind": kind,
+        "started": started or None,
+        "heartbeat": heartbeat,
+        "detail": detail,
+    }
+
+
+def _host(held: LockContent) -> str:
+    return f"on {held.get('host', 'an unknown host')}"
 
 
 def repair_row(store: "Store", keys: "CollectionKeys") -> Tree | None:
@@ -57,28 +62,13 @@ def repair_row(store: "Store", keys: "CollectionKeys") -> Tree | None:
     held = catalog.live_lock(store, keys.repairs)
     if held is None:
         return None
-    return {
-        "id": keys.id,
-        "status": RUNNING,
-        "kind": OF_REPAIR,
-        "started": held.get("acquired"),
-        "heartbeat": None,
-        "detail": f"repair, on {held.get('host', 'an unknown host')}",
-    }
+    return _row(keys.id, RUNNING, OF_REPAIR, f"repair, {_host(held)}", started=held.get("acquired"))
 
 
 def missed_rows(store: "Store", schedules: "list[Scheduled]", now: datetime) -> list[Tree]:
     """The rows of schedules that were due without a harvest."""
     return [
-        {
-            "id": each.collection_id,
-            "status": "MISSED",
-            "kind": "schedule",
-            "started": None,
-            "heartbeat": None,
-            "detail": each.text,
-        }
-        for each in missed(store, schedules, now)
+        _row(each.collection_id, "MISSED", "schedule", each.text) for each in missed(store, schedules, now)
     ]
 
 

@@ -82,7 +82,8 @@ class _Download:
         self._reader, self._keys, self._copy, self._stop, self._tell = reader, keys, copy, stop, tell
         self._tally, self._dry_run = Tally(), dry_run
         self._lock = threading.Lock()
-        self._room = threading.Semaphore(4 * jobs)
+        self._at_once = 4 * jobs
+        self._room = threading.Semaphore(self._at_once)
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="download")
         self._waiting: deque[tuple[list[Entry], Future[dict[str, Digest]]]] = deque()
         self._failed_in_a_row = 0
@@ -94,7 +95,8 @@ class _Download:
                 self._take(group)
             while self._waiting:
                 self._take_next()
-            for _ in range(4 * self._pool._max_workers):
+            # All room is free once nothing is being fetched.
+            for _ in range(self._at_once):
                 self._wait_for_room()
         except BaseException:
             self._stop.request("the download ended")

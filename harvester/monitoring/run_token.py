@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harvester.errors import HarvesterError, NotFound
 from harvester.settings import Settings
+from harvester.text import one_line
 
 if TYPE_CHECKING:
     from harvester.aws.parameters import Parameters
@@ -33,8 +34,7 @@ class RunToken:
             self.parameters().write(self.name, self.value)
             self.published = True
         except HarvesterError as error:
-            reason = " ".join(str(error).split())
-            log.warning("The status cannot be requested: cannot store its token: %s", reason)
+            log.warning("The status cannot be requested: cannot store its token: %s", one_line(str(error)))
 
     def close(self) -> None:
         """Take it back, unless a later run has put its own there."""
@@ -47,10 +47,9 @@ class RunToken:
         except NotFound:
             return
         except HarvesterError as error:
-            reason = " ".join(str(error).split())
             log.warning(
                 "Cannot remove the token of this run from the parameter store; it is no longer valid: %s",
-                reason,
+                one_line(str(error)),
             )
 
 

@@ -61,35 +61,41 @@ class FargateService:
         there = self._after_draining()
         if self._tasks() or (there and there.get("desiredCount") and not _is_stuck(there)):
             raise already_started(self._streams[0].id)
-        # A task of the service before is listed for an hour.
-        old = {task["taskArn"] for task in self._tasks(stopped=True)}
+        attempt = _Attempt(definition, earlier=self._stopped(), began=self._clock.elapsed())
         # What fails from now on is news: it ends the first task, and is not waited for.
         for keys in self._streams:
             Notices(self._store, keys).clear()
         self._create(definition, leftover=there is not None)
-
-        attempt = _Attempt(definition.capacity.falls_back, began=self._clock.elapsed())
-
-        def first() -> Found | None:
-            ended = [task for task in self._tasks(stopped=True) if task["taskArn"] not in old]
-            found = next(iter(ended or self._tasks()), None)
-            if attempt.may_fall_back and self._lacks_room(found):
-                attempt.may_fall_back = False
-                old.update(task["taskArn"] for task in ended)
-                self._on_wait("no Spot capacity, so it runs on demand", self._clock.elapsed() - attempt.began)
-                self._create(definition.on_demand, leftover=True)
-                return None
-            return found
-
         try:
-            beginning.wait(first)
+            beginning.wait(lambda: self._first_task(attempt))
         except Refused as refused:
             raise unwatched(self._words, self._streams[0].id, refused) from refused
         except HarvesterError as error:
-            if first() is None or is_over(first() or {}):
+            first = self._newest_task(attempt)
+            if first is None or is_over(first):
                 # Started again for ever, it would cost, and fail for ever.
                 self._remove_after(error)
             raise
+
+    def _first_task(self, attempt: "_Attempt") -> Found | None:
+        """The first task of this start; if AWS has no Spot capacity for it, another is started on demand."""
+        found = self._newest_task(attempt)
+        if attempt.is_on_demand or not attempt.definition.capacity.falls_back or not self._lacks_room(found):
+            return found
+        attempt.is_on_demand = True
+        attempt.earlier = self._stopped()
+        self._on_wait("no Spot capacity, so it runs on demand", self._clock.elapsed() - attempt.began)
+        self._create(attempt.definition.on_demand, leftover=True)
+        return None
+
+    def _newest_task(self, attempt: "_Attempt") -> Found | None:
+        """The newest that ended since the start, or else that runs; none of an earlier start."""
+        ended = (task for task in self._tasks(stopped=True) if task["taskArn"] not in attempt.earlier)
+        return next(ended, None) or next(iter(self._tasks()), None)
+
+    def _stopped(self) -> set[str]:
+        """The tasks that have ended, which ECS lists for an hour."""
+        return {task["taskArn"] for task in self._tasks(stopped=True)}
 
     def _lacks_room(self, task: Found | None) -> bool:
         """Whether AWS says that it has no machine for the first task, or for any."""
@@ -275,10 +281,12 @@ def _is_stuck(service: Found) -> bool:
 
 @dataclass
 class _Attempt:
-    """A start that may still be made on demand."""
+    """A start; `earlier` are the tasks that had ended before it."""
 
-    may_fall_back: bool
+    definition: Definition
+    earlier: set[str]
     began: float
+    is_on_demand: bool = False
 
 
 class _Gone(Exception):

@@ -105,14 +105,12 @@ class Cluster:
 
     def what_runs(self) -> Iterator[Task]:
         """All that runs or should, one entry for each collection."""
-        services = {name_of(found): found for found in self.all_services()}
-        tasks: dict[str, Found] = {}
-        for task in sorted(self.all_tasks(), key=_began):
-            tasks[name_of(task)] = task
-        own = {name for name in services.keys() | tasks.keys() if name and not shared_by(name)}
-        carriers = {each: name for name in [*services][::-1] for each in shared_by(name) if each not in own}
-        carriers |= {name: name for name in own}
-        for collection_id, name in sorted(carriers.items()):
+        services = {name_of(service): service for service in self.all_services()}
+        tasks = {name_of(task): task for task in sorted(self.all_tasks(), key=_began)}
+        # A collection's own task counts before one that it shares, and a newer one before an older.
+        names = {each: name for name in reversed(services) for each in shared_by(name)}
+        names |= {name: name for name in services.keys() | tasks.keys() if name and not shared_by(name)}
+        for collection_id, name in sorted(names.items()):
             if found := self.status_of(collection_id, name, tasks.get(name), services.get(name)):
                 yield found
 
