@@ -15,18 +15,18 @@ from emulator.language import QueryError
 from emulator.ledger import CLASSES
 from emulator.service import Service
 
-Told = Mapping[str, Any]
+Params = Mapping[str, Any]
 
 
 class BadControl(ValueError):
     """A control call that makes no sense; answered with 400 and the reason."""
 
 
-def credentials(service: Service, _params: Told, _body: Any) -> Any:
+def credentials(service: Service, _params: Params, _body: Any) -> Any:
     return auth.credentials(service.options.owner)
 
 
-def clock(service: Service, _params: Told, body: Any) -> Any:
+def clock(service: Service, _params: Params, body: Any) -> Any:
     if body:
         # Numbers of followers change with time.
         service.pages.forget_users()
@@ -41,7 +41,7 @@ def clock(service: Service, _params: Told, body: Any) -> Any:
     }
 
 
-def truth(service: Service, params: Told, _body: Any) -> Any:
+def truth(service: Service, params: Params, _body: Any) -> Any:
     document: dict[str, Any] = {
         "posts": {"total": service.world.total()},
         "served": service.truth.totals(),
@@ -63,17 +63,17 @@ def counts_by_user(service: Service) -> dict[str, int]:
     return {str(user_id): count for user_id in sorted(ids) if (count := service.world.post_count(user_id))}
 
 
-def truth_timeline(service: Service, _params: Told, _body: Any, user_id: str) -> Any:
+def truth_timeline(service: Service, _params: Params, _body: Any, user_id: str) -> Any:
     """Ids that the timeline can reach now, newest first, whatever the account's state."""
     posts = islice(service.world.timeline(int(user_id)), DEPTH)
     return {"ids": [str(post.id) for post in posts], "state": service.world.state(int(user_id))}
 
 
-def truth_followers(service: Service, _params: Told, _body: Any, user_id: str) -> Any:
+def truth_followers(service: Service, _params: Params, _body: Any, user_id: str) -> Any:
     return truth_list(service, user_id, "followers")
 
 
-def truth_following(service: Service, _params: Told, _body: Any, user_id: str) -> Any:
+def truth_following(service: Service, _params: Params, _body: Any, user_id: str) -> Any:
     return truth_list(service, user_id, "following")
 
 
@@ -85,7 +85,7 @@ def truth_list(service: Service, user_id: str, direction: str) -> Any:
     return {"ids": ids, "said": profile.get("public_metrics", {}).get(f"{direction}_count")}
 
 
-def follow(service: Service, _params: Told, body: Any, user_id: str) -> Any:
+def follow(service: Service, _params: Params, body: Any, user_id: str) -> Any:
     """{"add": [ids], "remove": [ids]}: accounts follow this one from now on, or no longer."""
     world = service.world
     followed = known_number(service, user_id)
@@ -103,7 +103,7 @@ def known_number(service: Service, user_id: Any) -> int:
     return number
 
 
-def truth_search(service: Service, params: Told, _body: Any) -> Any:
+def truth_search(service: Service, params: Params, _body: Any) -> Any:
     try:
         matcher = service.queries.matcher(params["query"], deep=False)
     except QueryError as error:
@@ -113,7 +113,7 @@ def truth_search(service: Service, params: Told, _body: Any) -> Any:
     return {"ids": [str(post.id) for post in service.world.search(matcher, low=low)]}
 
 
-def truth_stream(service: Service, _params: Told, _body: Any) -> Any:
+def truth_stream(service: Service, _params: Params, _body: Any) -> Any:
     """Posts published while a rule matched: in order, the class of each, its connection and times written."""
     log = service.truth.stream
     return {
@@ -125,7 +125,7 @@ def truth_stream(service: Service, _params: Told, _body: Any) -> Any:
     }
 
 
-def users(service: Service, params: Told, _body: Any) -> Any:
+def users(service: Service, params: Params, _body: Any) -> Any:
     accounts = service.world.grids[0].accounts
     start, count = int(params.get("start", 0)), int(params.get("count", 100))
     numbers = range(start, min(accounts.count, start + count))
@@ -134,7 +134,7 @@ def users(service: Service, params: Told, _body: Any) -> Any:
     return {"generated": made, "generated_total": accounts.count, "loaded": loaded}
 
 
-def user(service: Service, _params: Told, body: Any, user_id: str) -> Any:
+def user(service: Service, _params: Params, body: Any, user_id: str) -> Any:
     if body and "state" in body:
         service.world.set_state(int(user_id), body["state"])
     if body and "username" in body:
@@ -144,7 +144,7 @@ def user(service: Service, _params: Told, body: Any, user_id: str) -> Any:
     return {"id": user_id, "state": service.world.state(int(user_id)), "profile": profile}
 
 
-def posts(service: Service, _params: Told, body: Any) -> Any:
+def posts(service: Service, _params: Params, body: Any) -> Any:
     """Publish: into the timeline, the search index and the streams at once."""
     wanted = body["posts"] if "posts" in body else [body] * int(body.get("count", 1))
     ids = []
@@ -160,16 +160,16 @@ def posts(service: Service, _params: Told, body: Any) -> Any:
     return {"ids": ids}
 
 
-def delete_post(service: Service, _params: Told, _body: Any, post_id: str) -> Any:
+def delete_post(service: Service, _params: Params, _body: Any, post_id: str) -> Any:
     return {"deleted": service.world.remove(int(post_id))}
 
 
-def replay(service: Service, _params: Told, _body: Any) -> Any:
+def replay(service: Service, _params: Params, _body: Any) -> Any:
     """Offer every loaded post to the stream, in the order of the files."""
     return {"offered": service.stream.replay()}
 
 
-def faults(service: Service, _params: Told, body: Any) -> Any:
+def faults(service: Service, _params: Params, body: Any) -> Any:
     if body is not None:
         try:
             service.faults.replace(body)
@@ -178,12 +178,12 @@ def faults(service: Service, _params: Told, body: Any) -> Any:
     return service.faults.shown()
 
 
-def clear_faults(service: Service, _params: Told, _body: Any) -> Any:
+def clear_faults(service: Service, _params: Params, _body: Any) -> Any:
     service.faults.replace([])
     return []
 
 
-def disconnect(service: Service, _params: Told, body: Any) -> Any:
+def disconnect(service: Service, _params: Params, body: Any) -> Any:
     how = (body or {}).get("how", "close")
     ended = service.stream.living()
     for connection in ended:
@@ -191,7 +191,7 @@ def disconnect(service: Service, _params: Told, body: Any) -> Any:
     return {"disconnected": len(ended)}
 
 
-def connections(service: Service, _params: Told, _body: Any) -> Any:
+def connections(service: Service, _params: Params, _body: Any) -> Any:
     shown = [
         {"id": c.id, "epoch": c.epoch, "ghost": c.ghost, "sent": c.sent, "pending": len(c.pending)}
         for c in service.stream.open.values()
@@ -199,22 +199,22 @@ def connections(service: Service, _params: Told, _body: Any) -> Any:
     return {"open": shown}
 
 
-def rules(service: Service, _params: Told, _body: Any) -> Any:
+def rules(service: Service, _params: Params, _body: Any) -> Any:
     return {"rules": [rule.shown() for rule in service.rules.all()]}
 
 
-def truth_rules(service: Service, _params: Told, _body: Any) -> Any:
+def truth_rules(service: Service, _params: Params, _body: Any) -> Any:
     """Every rule there ever was: when it was added and deleted, and since and until when posts match it."""
     return {"rules": [life.told() for life in service.rules.in_force.lives()]}
 
 
-def revoke(service: Service, _params: Told, body: Any) -> Any:
+def revoke(service: Service, _params: Params, body: Any) -> Any:
     """{"revoked": true}: every credential is refused until it is false again."""
     service.door.revoked = bool((body or {}).get("revoked", True))
     return {"revoked": service.door.revoked}
 
 
-def refuse(_service: Service, _params: Told, body: Any) -> Any:
+def refuse(_service: Service, _params: Params, body: Any) -> Any:
     """{"seconds": n}: the port is closed for so long; the server does it, this only answers."""
     return {"refused_for": float((body or {}).get("seconds", 1))}
 
@@ -223,7 +223,7 @@ def seconds(raw: bytes) -> float:
     return float(orjson.loads(raw or b"{}").get("seconds", 1))
 
 
-def reset_truth(service: Service, _params: Told, _body: Any) -> Any:
+def reset_truth(service: Service, _params: Params, _body: Any) -> Any:
     service.truth.reset()
     return {}
 
@@ -258,7 +258,7 @@ CALLS: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-def answered(service: Service, method: str, path: str, params: Told, raw: bytes) -> tuple[int, bytes]:
+def answered(service: Service, method: str, path: str, params: Params, raw: bytes) -> tuple[int, bytes]:
     """Status and JSON of one control call; `path` is what follows /emulator/."""
     *front, last = path.rstrip("/").split("/")
     call = CALLS.get((method, path))

@@ -129,12 +129,12 @@ def figures_of(crawl: Crawl, depth: int, made: Frontier) -> Tree:
 def put(crawl: Crawl, depth: int, made: Frontier, figures: Tree) -> None:
     """Store the files of a depth. With the last one, it is there; until then the others may be replaced."""
     store, here = crawl.store, crawl.here
-    told = made.ids.with_name("figures.json")
-    told.write_bytes(written(figures))
-    before = [(here.figures(depth), told), (here.order(depth), made.order)]
+    path_of_figures = made.ids.with_name("figures.json")
+    path_of_figures.write_bytes(written(figures))
+    files = [(here.figures(depth), path_of_figures), (here.order(depth), made.order)]
     if made.judged:
-        before.append((here.judged(depth), made.judged))
-    for key, path in before:
+        files.append((here.judged(depth), made.judged))
+    for key, path in files:
         try:
             store.upload(key, path, sha256=sha256_of(path))
         except Conflict:

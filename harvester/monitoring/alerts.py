@@ -45,7 +45,7 @@ _KINDS = {
 
 @dataclass
 class Alerts:
-    """Tells of one collection of a bucket or folder; the rest of the fields is filled in as it gets known."""
+    """Reports on one collection of a bucket or folder; the other fields are filled in as they get known."""
 
     collection_id: str
     bucket: str
@@ -70,10 +70,10 @@ class Alerts:
 
         self.reported = True
         if dead:
-            self._tell(INTERRUPTED, Outcome(INTERRUPTED, _DIED, Exit.ERROR), dead)
+            self._notify(INTERRUPTED, Outcome(INTERRUPTED, _DIED, Exit.ERROR), dead)
         if outcome.state == FAILED or outcome.exit_code == Exit.RETRY_LATER:
             kind = "bug" if outcome.cause else _kind(outcome.exit_code)
-            self._tell(kind, outcome, summary["harvest_timestamp"])
+            self._notify(kind, outcome, summary["harvest_timestamp"])
         elif outcome.state in (COMPLETE, PARTIAL):
             self.check_in()
             self._forget()
@@ -91,7 +91,7 @@ class Alerts:
         reason = f"The shard moved from profile {moved['from']} to {moved['to']}: {moved['why']}"
         hint = "Remove the rules of the app that is refused if it returns, and name another spare profile."
         outcome = Outcome(str(summary["state"]), reason, Exit.OK, hint)
-        self._tell("shard moved", outcome, str(summary["harvest_timestamp"]))
+        self._notify("shard moved", outcome, str(summary["harvest_timestamp"]))
 
     def fields_refused(self, summary: HarvestSummary) -> None:
         """Report what the network no longer accepts, once in the life of the collection."""
@@ -106,7 +106,7 @@ class Alerts:
         reason = f"{title} no longer accepts {', '.join(refused)}; harvests continue without."
         hint = "Records no longer contain these; no action is needed. `doctor` checks the fields."
         outcome = Outcome(str(summary["state"]), reason, Exit.OK, hint)
-        self._tell("refused fields", outcome, str(summary["harvest_timestamp"]), once=True)
+        self._notify("refused fields", outcome, str(summary["harvest_timestamp"]), once=True)
 
     def failed(self, error: Exception) -> None:
         """Report what kept a harvest from beginning, or a bug."""
@@ -114,16 +114,16 @@ class Alerts:
 
         if isinstance(error, HarvesterError):
             reason = " ".join([error.message, *error.problems])
-            self._tell(_kind(error.exit_code), Outcome(FAILED, reason, error.exit_code, error.hint))
+            self._notify(_kind(error.exit_code), Outcome(FAILED, reason, error.exit_code, error.hint))
         else:
-            self._tell("bug", Outcome(FAILED, unexpected(error), Exit.ERROR, cause=error))
+            self._notify("bug", Outcome(FAILED, unexpected(error), Exit.ERROR, cause=error))
 
     def gave_up(self, reason: str) -> None:
         """Report that a stream is no longer collected."""
         from harvester.harvest.progress import FAILED, Outcome
 
         hint = f"`collection filter-start {self.collection_id}` restarts it."
-        self._tell(_GAVE_UP, Outcome(FAILED, reason, Exit.ERROR, hint))
+        self._notify(_GAVE_UP, Outcome(FAILED, reason, Exit.ERROR, hint))
 
     def unheard(self, word: str, summary: HarvestSummary) -> None:
         """Report a stream that runs and is refused, or receives nothing."""
@@ -131,7 +131,7 @@ class Alerts:
 
         reason = f"The stream is {word}: {summary.get('activity') or 'nothing is heard of it'}."
         hint = f"`harvest running {self.collection_id}` and `harvest log {self.collection_id}` show more."
-        self._tell(
+        self._notify(
             f"stream {word}", Outcome(RUNNING, reason, Exit.RETRY_LATER, hint), summary["harvest_timestamp"]
         )
 
@@ -184,7 +184,7 @@ class Alerts:
         posts, why = counted(status.get("lag_records", 0), "post"), status.get("last_error") or ""
         reason = f"The sink {name} is behind by {posts}, {status.get('lag_seconds', 0):.0f} s. {why}".strip()
         hint = f"`sink list {self.collection_id}` shows more; what is stored is delivered later."
-        self._tell("sink behind", Outcome(RUNNING, reason, Exit.RETRY_LATER, hint))
+        self._notify("sink behind", Outcome(RUNNING, reason, Exit.RETRY_LATER, hint))
 
     def check_in(self) -> None:
         """Check in, if the collection or the settings have an id for that."""
@@ -196,7 +196,7 @@ class Alerts:
         endpoint = os.environ.get("HONEYBADGER_ENDPOINT", "")
         delivered("check-in", lambda: check_in(identifier, endpoint))
 
-    def _tell(self, name: str, outcome: "Outcome", harvest: str = "", *, once: bool = False) -> None:
+    def _notify(self, name: str, outcome: "Outcome", harvest: str = "", *, once: bool = False) -> None:
         """Send one notice, unless one of the same was sent lately (or `once` ever) or there is no key."""
         key = self._key()
         if not key:
@@ -260,7 +260,7 @@ class Alerts:
 def watching(
     collection_id: str, bucket: str, *, unless: tuple[type[Exception], ...] = ()
 ) -> Iterator[Alerts]:
-    """Tell of what the block raises, if it has not told itself; `unless` it is one of those."""
+    """Report what the block raises, unless it has reported it itself, or it is one of `unless`."""
     alerts = Alerts(collection_id, bucket)
     try:
         yield alerts

@@ -10,7 +10,7 @@ from harvester.errors import HarvesterError
 
 log = logging.getLogger("twarc-cloud")
 _T = TypeVar("_T")
-_TOLD_WITHIN = 5.0
+_DELIVERED_WITHIN = 5.0
 
 
 def line(error: BaseException) -> str:
@@ -25,7 +25,7 @@ def line(error: BaseException) -> str:
 def delivered(what: str, send: Callable[[], None]) -> bool:
     """Whether it arrived in time; if not, one line says so."""
     try:
-        within(_TOLD_WITHIN, send)
+        within(_DELIVERED_WITHIN, send)
     except Exception as error:  # noqa: BLE001 - reported here; a failed report changes nothing else
         log.warning("Honeybadger did not get the %s: %s", what, line(error))
         return False

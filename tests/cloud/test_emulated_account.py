@@ -20,7 +20,7 @@ from tests.cloud.parts import Account, account, listening, step
 from tests.docs.test_quickstart import PAGE, type_all_of_2019
 from tests.support import invariants
 from tests.support import terraform as terraform_tests
-from tests.support.cli_session import Person, Told, a_profile, at_a_terminal, until
+from tests.support.cli_session import Person, Result, a_profile, at_a_terminal, until
 from tests.support.podman import TAG, built, lacking
 from tests.support.servers import Bucket
 from tests.support.terraform import Terraform, prepared
@@ -106,7 +106,7 @@ class Operator:
         told = until(lambda: self._started(collection_id), within=_WITHIN)
         assert told.out.startswith("Started"), told
 
-    def _started(self, collection_id: str) -> Told | None:
+    def _started(self, collection_id: str) -> Result | None:
         told = self.person("collection", "filter-start", collection_id)
         return None if "already uses the app" in told.err else told
 

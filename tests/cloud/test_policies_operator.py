@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harvester.errors import Exit
-from tests.support.cli_session import Person, Told, until
+from tests.support.cli_session import Person, Result, until
 from tests.support.fake_fargate import fargate
 from tests.support.iam_guard import Guard
 from tests.support.moto_account import Cloud
@@ -157,7 +157,7 @@ def test_doctor_says_what_it_may_not_look_at_without(sid: str, person: Person, a
     assert "skipped: the current AWS credentials lack permission" in told.words
 
 
-def _fails(told: Told, guarded: Guard) -> None:
+def _fails(told: Result, guarded: Guard) -> None:
     assert told.code != Exit.OK, told
     assert any(word in told.words for word in DENIED), told
     assert "Traceback" not in told.words

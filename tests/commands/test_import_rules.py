@@ -14,7 +14,7 @@ import pytest
 from harvester.errors import Exit
 from harvester.errors.packages import pinned
 from harvester.networks.x.imports import deadlines, redis_rules
-from tests.support.cli_session import Person, Told
+from tests.support.cli_session import Person, Result
 from tests.support.databases import postgres_programs, postgres_server, valkey_server
 from tests.support.servers import no_server
 
@@ -42,7 +42,7 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
     return person
 
 
-def _import(person: Person, *arguments: str, answer: str = "") -> Told:
+def _import(person: Person, *arguments: str, answer: str = "") -> Result:
     return person("collection-config", "import-rules", *arguments, answer=answer)
 
 

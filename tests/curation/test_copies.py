@@ -15,7 +15,7 @@ from harvester.collection import history
 from harvester.store.boundaries import is_store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
-from tests.support.cli_session import Person, Told
+from tests.support.cli_session import Person, Result
 from tests.support.collections_on_disk import one_more
 
 _EXAMPLES = int(os.environ.get("TWARC_TRY_COPIES", "30"))
@@ -73,7 +73,7 @@ def _tree(folder: Path) -> dict[str, bytes | str]:
     return found
 
 
-def _download(folder: Path, target: str, *options: str) -> Told:
+def _download(folder: Path, target: str, *options: str) -> Result:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         return Person(folder)("collection", "download", "sci", "--copy-folder", target, *options)

@@ -17,7 +17,7 @@ import pytest
 
 from harvester.errors import Exit
 from tests.support import fork_server
-from tests.support.cli_session import Person, Told, a_profile, at_a_terminal, until
+from tests.support.cli_session import Person, Result, a_profile, at_a_terminal, until
 from tests.support.servers import Bucket
 
 pytestmark = pytest.mark.system
@@ -205,7 +205,7 @@ def _without_figures(text: str) -> str:
     return re.sub(r"\d[\d,]*[BKMG]?", "N", re.sub(r"(\d (?:harvest|post|gap|file))s?\b", r"\1", text)).strip()
 
 
-def _require(command: str, expected: str, told: Told) -> None:
+def _require(command: str, expected: str, told: Result) -> None:
     """What stands on the page is what is printed: `...` for anything within a line, or for lines."""
     assert told.code == (3 if "not_justin" in command else 0), (command, told)
     assert re.fullmatch(as_pattern(expected), told.out.strip()), (command, told.out)

@@ -24,7 +24,7 @@ _never, _clock = Stop(), SystemClock()
 
 
 @dataclass(frozen=True)
-class Told:
+class Result:
     """What a command answered."""
 
     code: int
@@ -46,11 +46,11 @@ class Person:
     def __init__(self, folder: Path, where: tuple[str, ...] = ()) -> None:
         self.folder, self._where = folder, where
 
-    def __call__(self, *arguments: str, answer: str | IO[bytes] = "", charset: str = "utf-8") -> Told:
+    def __call__(self, *arguments: str, answer: str | IO[bytes] = "", charset: str = "utf-8") -> Result:
         """Run a command as the door does, with `answer` typed to its questions."""
         return _run(operator, arguments, answer, charset)
 
-    def harvester(self, *arguments: str, charset: str = "utf-8") -> Told:
+    def harvester(self, *arguments: str, charset: str = "utf-8") -> Result:
         """The same at the container's door, in this process."""
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -96,7 +96,7 @@ class Person:
             until(lambda slot=slot: not slot.is_alive)  # type: ignore[misc]
 
 
-def _run(command: click.Command, arguments: Sequence[str], answer: str | IO[bytes], charset: str) -> Told:
+def _run(command: click.Command, arguments: Sequence[str], answer: str | IO[bytes], charset: str) -> Result:
     codes: list[int] = []
     typed = answer.encode() if isinstance(answer, str) else answer
     with CliRunner(charset=charset).isolation(input=typed) as streams:
@@ -106,7 +106,7 @@ def _run(command: click.Command, arguments: Sequence[str], answer: str | IO[byte
         # Where there is ASCII only, Python and click write UTF-8.
         written = "utf-8" if charset == "ascii" else charset
         out, err = (stream.getvalue().decode(written) for stream in streams[:2])
-    return Told(codes[0], out, err)
+    return Result(codes[0], out, err)
 
 
 def until(true: Callable[[], Any], *, within: float = 60.0) -> Any:

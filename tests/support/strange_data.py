@@ -19,7 +19,7 @@ import pytest
 from harvester.errors import HarvesterError
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
-from tests.support.cli_session import Person, Told
+from tests.support.cli_session import Person, Result
 from tests.support.collections_on_disk import died, harvested
 
 IDS = ("of-user-timeline", "of-search", "of-filter")
@@ -415,7 +415,7 @@ class Strange:
             (self.folder / "home/.twarc").write_bytes(self.chance.choice(_TWARCS))
             self.done.append("~/.twarc")
 
-    def give(self, command: tuple[bool, str]) -> Told:
+    def give(self, command: tuple[bool, str]) -> Result:
         """Run a command, and fail if it hangs."""
         of_operator, words = command
         chance = self.chance

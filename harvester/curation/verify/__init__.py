@@ -16,7 +16,7 @@ from harvester.clock import Stop, moment
 from harvester.curation.verify.claims import claims
 from harvester.curation.verify.collection import CollectionCase
 from harvester.curation.verify.contents import Content, Ids, content
-from harvester.curation.verify.gaps import Told, with_repairs
+from harvester.curation.verify.gaps import RecordedGaps, with_repairs
 from harvester.curation.verify.harvest import Case
 from harvester.curation.verify.rebuild import Rebuilt, differs, rebuilt, write
 from harvester.curation.verify.sample import Sample
@@ -79,7 +79,7 @@ def verify(
     report = Report(keys.id, reader.name, subset=sample.name)
     seen = _Seen() if duplicates else None
     whole, of_repairs = CollectionCase(keys), CollectionCase(keys.repairs)
-    repairs: dict[str, Told] = {}
+    repairs: dict[str, RecordedGaps] = {}
     with _Cases(reader, keys, sample, seen, stop, lambda: tell(report), jobs, report) as cases:
         for case in cases.judged(whole, of_repairs):
             part, is_repair = case.part(), is_of_repairs(case.folder)
@@ -87,7 +87,7 @@ def verify(
             owner.states[case.folder] = part.state
             owner.ended |= set() if case.unfinished else {case.folder}
             if is_repair and not case.unfinished:
-                repairs[str(case.told.summary.get("harvest_timestamp"))] = case.told
+                repairs[str(case.recorded.summary.get("harvest_timestamp"))] = case.recorded
             report.add(part)
     report.parts = list(with_repairs(report.parts, keys, repairs))
     report.parts += [each.part() for each in (whole, of_repairs) if each is whole or not each.is_empty]

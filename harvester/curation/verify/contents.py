@@ -57,11 +57,11 @@ class Content:
 
 def content(name: str, pieces: Iterable[memoryview], records: Counter, *, ids: Ids | None = None) -> Content:
     """Read an object, whose name ends as what it holds; `ids` is given those of all posts."""
-    told = _Told("ids" if name.startswith(EDGES) else "rules") if is_side(name) else None
-    lines = _Lines(told or records, ids, whole=name.endswith(".json"))
+    side = _SideLines("ids" if name.startswith(EDGES) else "rules") if is_side(name) else None
+    lines = _Lines(side or records, ids, whole=name.endswith(".json"))
     if name.endswith(".gz"):
         found = _read(pieces, _Gunzip(lines))
-        return replace(found, last_line=told.last, edges=told.edges) if told else found
+        return replace(found, last_line=side.last, edges=side.edges) if side else found
     if name.endswith((".jsonl", ".json")):
         return _read(pieces, _Plain(lines))
     return _read(pieces, _Plain(None))
@@ -94,7 +94,7 @@ def _read(pieces: Iterable[memoryview], sink: "_Plain | _Gunzip") -> Content:
 _OF_A_LATER = {"rules": "rules a later record matched", "ids": "ids a later record has"}
 
 
-class _Told:
+class _SideLines:
     """Counts the lines of a side file, each of which is for a later record, or for another post of it."""
 
     def __init__(self, member: str) -> None:
@@ -105,8 +105,8 @@ class _Told:
         del ids
         lines = block.splitlines()
         for number, line in enumerate(lines, 1):
-            told = object_of(line, number)
-            at, listed = told.get("line"), told.get(self._member)
+            entry = object_of(line, number)
+            at, listed = entry.get("line"), entry.get(self._member)
             if type(at) is not int or at < max(1, self.last) or not isinstance(listed, list) or not listed:
                 raise BrokenLine(number, f"does not say which {_OF_A_LATER[self._member]}")
             self.last = at

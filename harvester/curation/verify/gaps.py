@@ -15,7 +15,7 @@ from harvester.text import counted
 
 
 @dataclass(frozen=True)
-class Told:
+class RecordedGaps:
     """The gaps of a harvest's harvest.json, and what that says of those that it repaired."""
 
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -39,21 +39,21 @@ class Told:
                 reason = f"its gap from {gap.get('from')} to {gap.get('to')} is impossible: {why}"
                 yield Finding(HARVEST, Verdict.IMPOSSIBLE_GAP, reason)
 
-    def against(self, events: bytes) -> Iterator[Finding]:
-        """Of a harvest that ended, events.jsonl tells of the same gaps and repairs."""
-        recorded: dict[str, list[dict[str, Any]]] = {GAP: [], BACKFILL: []}
+    def differences_from(self, events: bytes) -> Iterator[Finding]:
+        """Where events.jsonl of a harvest that ended has other gaps or repairs."""
+        listed: dict[str, list[dict[str, Any]]] = {GAP: [], BACKFILL: []}
         for line in events.splitlines():
             try:
                 event = orjson.loads(line)
             except orjson.JSONDecodeError:
                 return
-            if isinstance(event, dict) and event.get("event") in recorded:
-                recorded[event["event"]].append(event)
+            if isinstance(event, dict) and event.get("event") in listed:
+                listed[event["event"]].append(event)
         # How a gap was closed is known only later.
         gaps = [{name: value for name, value in gap.items() if name != "repaired"} for gap in self.gaps]
-        for what, told, found in (("gap", gaps, recorded[GAP]), ("repair", self.repairs, recorded[BACKFILL])):
-            if list(told) != found:
-                why = f"it tells of {counted(len(told), what)}, events.jsonl of {len(found)}, or of others"
+        for what, own, found in (("gap", gaps, listed[GAP]), ("repair", self.repairs, listed[BACKFILL])):
+            if list(own) != found:
+                why = f"it tells of {counted(len(own), what)}, events.jsonl of {len(found)}, or of others"
                 yield Finding(HARVEST, Verdict.WRONG_COUNT, why)
 
 
@@ -77,14 +77,16 @@ def _in_words(gap: Mapping[str, Any]) -> str:
 Place = tuple[str, str, str]
 
 
-def with_repairs(parts: Sequence[Part], keys: CollectionKeys, repairs: Mapping[str, Told]) -> Iterator[Part]:
-    """The parts, with gaps closed that only a repair knows to be, and with what closes none told.
+def with_repairs(
+    parts: Sequence[Part], keys: CollectionKeys, repairs: Mapping[str, RecordedGaps]
+) -> Iterator[Part]:
+    """The parts, with the gaps closed that repairs closed, and a finding for each that none closed.
 
     `repairs` are those that are there and over, by their timestamps.
     """
     closed: dict[Place, dict[str, Any]] = {}
-    for began, told in repairs.items():
-        for event in told.repairs:
+    for began, recorded in repairs.items():
+        for event in recorded.repairs:
             classes = dict.fromkeys(str(each.get("class")) for each in event.get("out_of_reach") or ())
             closing = {"by": began, "state": event.get("state"), "out_of_reach": list(classes)}
             closed[_place(_folder(keys, event.get("harvest")), event)] = closing

@@ -7,7 +7,7 @@ from typing import Any
 
 from harvester.curation.verify.claims import MANIFESTS, Claims
 from harvester.curation.verify.contents import Content, Start
-from harvester.curation.verify.gaps import Told
+from harvester.curation.verify.gaps import RecordedGaps
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.networks import Network
 from harvester.store.keys import (
@@ -57,9 +57,9 @@ class Case:
         return not self.claims.ended or self.awaited is not None
 
     @property
-    def told(self) -> Told:
+    def recorded(self) -> RecordedGaps:
         """What its harvest.json says of gaps."""
-        return Told(self.claims.summary or {})
+        return RecordedGaps(self.claims.summary or {})
 
     @property
     def to_read(self) -> list[str]:
@@ -75,13 +75,13 @@ class Case:
         findings += self._of_summary()
         findings += self._unnamed()
         findings += self._matches()
-        findings += self.told.findings(self.network)
+        findings += self.recorded.findings(self.network)
         if not (self.unfinished or self.claims.of_2019 or EVENTS in self.unreadable):
-            findings += self.told.against(self.events)
+            findings += self.recorded.differences_from(self.events)
         posts = sum(content.posts for name, content in self._read() if is_segment(name))
         lists = sum(content.lines for name, content in self._read() if name == LISTS)
         edges = sum(content.edges for _, content in self._read())
-        return Part(self.folder, tuple(findings), self.state, posts, self.told.gaps, lists, edges)
+        return Part(self.folder, tuple(findings), self.state, posts, self.recorded.gaps, lists, edges)
 
     @property
     def state(self) -> str:
