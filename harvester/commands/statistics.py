@@ -14,7 +14,7 @@ from harvester.commands.cli.output import json_option, print_json, print_line, t
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.errors import Exit, HarvesterError
-from harvester.statistics.minute import BY, Minute, came, columns
+from harvester.statistics.minute import BY, columns
 from harvester.text import counted
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harvester.commands.cli.progress_meter import Show
     from harvester.statistics.graphite import Sample
     from harvester.statistics.replay import Replay
+    from harvester.store.keys import CollectionKeys
 
 _PREFIX = "twarc"
 _FASTEST = "max"
@@ -57,7 +58,10 @@ def show(
     as_json: bool,
     workspace: Workspace,
 ) -> None:
-    rows = dict(came(_minutes(workspace, collection_id, since, until), by=by))
+    from harvester.statistics.stored import increases_of
+
+    keys, begin, end = _asked(workspace, collection_id, since, until)
+    rows = dict(increases_of(workspace.store, keys, by=by, since=begin, until=end))
     names = columns(rows.values())
     if as_json:
         series = {name: [[at, row[name]] for at, row in rows.items() if name in row] for name in names}
@@ -98,9 +102,11 @@ def export(
 ) -> None:
     from harvester.exports.output import output, require_free
     from harvester.statistics.openmetrics import write
+    from harvester.statistics.stored import minutes
 
     require_free(str(openmetrics), replace=replace, option="--openmetrics")
-    found = _minutes(workspace, collection_id, since, until)
+    keys, begin, end = _asked(workspace, collection_id, since, until)
+    found = minutes(workspace.store, keys, since=begin, until=end)
     with output(str(openmetrics)) as out:
         number = write(found, out.write, collection_id=collection_id)
     print_line(f"Wrote {counted(number, 'sample')} to {openmetrics}.", err=True)
@@ -207,11 +213,10 @@ def _samples(
         yield from graphite.samples(minute, prefix=before)
 
 
-def _minutes(
+def _asked(
     workspace: Workspace, collection_id: str, since: str | None, until: str | None
-) -> "Iterable[Minute]":
-    from harvester.statistics.stored import minutes
-
+) -> "tuple[CollectionKeys, datetime | None, datetime | None]":
+    """The collection, and from when to when its figures are asked for."""
     keys = _collection(workspace, collection_id)
     begin, end = _moment(since), _moment(until)
     if begin and end and begin >= end:
@@ -220,10 +225,10 @@ def _minutes(
             hint="Give the earlier one as --since.",
             exit_code=Exit.USAGE,
         )
-    return minutes(workspace.store, keys, since=begin, until=end)
+    return keys, begin, end
 
 
-def _collection(workspace: Workspace, collection_id: str) -> Any:
+def _collection(workspace: Workspace, collection_id: str) -> "CollectionKeys":
     from harvester.collection import history
 
     keys = workspace.keys(collection_id)

@@ -57,13 +57,21 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def came(minutes: Iterable[Minute], *, by: str) -> Iterator[tuple[str, dict[str, int | float]]]:
-    """The increase in each interval that has lines, in order; momentary values as they are."""
+def increases(
+    minutes: Iterable[Minute], *, by: str, since: datetime | None = None
+) -> Iterator[tuple[str, dict[str, int | float]]]:
+    """The increase in each interval that has lines, in order; momentary values as they are.
+
+    Minutes before `since` are in no interval; they say how much there was already.
+    """
     form, before, harvest = BY[by], dict[str, int | float](), ""
     interval, sums = "", dict[str, int | float]()
     for minute in minutes:
         if minute.harvest != harvest:
             before, harvest = {}, minute.harvest
+        if since and minute.at < since:
+            before = dict(minute.figures)
+            continue
         begin = minute.at.astimezone(UTC).strftime(form)
         if begin != interval:
             if interval:

@@ -13,7 +13,7 @@ from harvester.documents import Checkpoint, Tree, object_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import checkpoint
 from harvester.harvest.workdir import State
-from harvester.statistics.minute import Minute
+from harvester.statistics.minute import Minute, increases
 from harvester.store import Store
 from harvester.store.keys import HARVEST, HARVEST_2019, STATS, CollectionKeys, HarvestKeys, harvest_folder
 
@@ -24,13 +24,31 @@ def minutes(
     store: Store, keys: CollectionKeys, *, since: datetime | None = None, until: datetime | None = None
 ) -> Iterator[Minute]:
     """Those from `since` on and before `until`."""
+    every = _of_harvests(store, keys, since, until)
+    return (each for each in every if since is None or each.at >= since)
+
+
+def increases_of(
+    store: Store,
+    keys: CollectionKeys,
+    *,
+    by: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[tuple[str, dict[str, int | float]]]:
+    """What came in each interval from `since` on and before `until`, also of a harvest that began before."""
+    return increases(_of_harvests(store, keys, since, until), by=by, since=since)
+
+
+def _of_harvests(
+    store: Store, keys: CollectionKeys, since: datetime | None, until: datetime | None
+) -> Iterator[Minute]:
+    """All before `until`, of the harvests that may have been running since then."""
     found = _harvests(store, keys, since, until)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for begin in range(0, len(found), _AT_ONCE):
             for of_one in pool.map(lambda here: _read(store, keys, here), found[begin : begin + _AT_ONCE]):
-                for minute in of_one:
-                    if (since is None or minute.at >= since) and (until is None or minute.at < until):
-                        yield minute
+                yield from (each for each in of_one if until is None or each.at < until)
 
 
 def _harvests(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.statistics.minute import BY, Minute, came, columns
+from harvester.statistics.minute import BY, Minute, columns, increases
 
 _BEGAN = datetime(2026, 11, 23, 9, 58, 30, tzinfo=UTC)
 _HARVESTS = st.lists(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 1000)), min_size=1), max_size=5)
@@ -24,7 +24,7 @@ def test_the_intervals_add_up_to_what_harvests_had_in_the_end(
             tweets += posts
             minutes.append(Minute(f"{number}", at, {"tweets": tweets, "rss_mb": posts}))
         totals += tweets
-    rows = list(came(minutes, by=by))
+    rows = list(increases(minutes, by=by))
     assert sum(row["tweets"] for _, row in rows) == totals
     assert [begin for begin, _ in rows] == sorted({begin for begin, _ in rows})
     # Of memory, the most counts.
@@ -37,8 +37,8 @@ def test_of_the_depth_of_a_crawl_and_of_its_users_the_last_figure_counts() -> No
     figures = [{"depth": 0, "users_left": 9}, {"depth": 0, "users_left": 2}, {"depth": 1, "users_left": 7}]
     harvests = ("a", "a", "b")
     minutes = [Minute(of, _BEGAN, each) for of, each in zip(harvests, figures, strict=True)]
-    assert [row for _, row in came(minutes[:2], by="hour")] == [{"depth": 0, "users_left": 2}]
-    assert [row for _, row in came(minutes, by="hour")] == [{"depth": 1, "users_left": 7}]
+    assert [row for _, row in increases(minutes[:2], by="hour")] == [{"depth": 0, "users_left": 2}]
+    assert [row for _, row in increases(minutes, by="hour")] == [{"depth": 1, "users_left": 7}]
 
 
 def test_the_usual_names_come_first() -> None:

@@ -10,7 +10,7 @@ from harvester.clock import timestamp
 from harvester.harvest.checkpoint import Parts
 from harvester.harvest.workdir import State, Work
 from harvester.statistics import openmetrics
-from harvester.statistics.stored import minutes
+from harvester.statistics.stored import increases_of, minutes
 from harvester.store.folder import FolderStore
 from harvester.store.pointer import Pointer
 from tests.statistics.histories import BEGAN, KEYS, harvest, lines, storms
@@ -24,6 +24,14 @@ def test_all_harvests_are_read_in_order_or_those_of_a_time(tmp_path: Path) -> No
     since, until = BEGAN + timedelta(minutes=58), BEGAN + timedelta(minutes=61)
     some = list(minutes(store, KEYS, since=since, until=until))
     assert [each.figures["tweets"] for each in some] == [59 * 200, 60 * 200, 200]
+
+
+def test_of_a_harvest_that_began_before_only_what_came_since_is_counted(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    storms(store)
+    since, until = BEGAN + timedelta(minutes=58), BEGAN + timedelta(minutes=61)
+    found = list(increases_of(store, KEYS, by="minute", since=since, until=until))
+    assert [each["tweets"] for _, each in found] == [200, 200, 200]
 
 
 def test_one_without_lines_is_one_figure(tmp_path: Path) -> None:

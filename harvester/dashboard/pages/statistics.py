@@ -11,8 +11,8 @@ from harvester.dashboard.charts.bars import Day, bars
 from harvester.dashboard.inspector import filled
 from harvester.dashboard.tables import Column, Table
 from harvester.documents import Tree
-from harvester.statistics.minute import BY, came
-from harvester.statistics.stored import minutes
+from harvester.statistics.minute import BY
+from harvester.statistics.stored import increases_of
 from harvester.store.keys import CollectionKeys
 
 # The number of newest intervals that are shown, and how far back figures are read for them.
@@ -76,7 +76,7 @@ def _first(pages: Pages) -> str:
 def _rows(pages: Pages, keys: CollectionKeys, by: str) -> list[Tree]:
     """The newest intervals with figures."""
     since = pages.place.clock.now() - _BACK[by]
-    found = came(minutes(pages.place.store, keys, since=since), by=by)
+    found = increases_of(pages.place.store, keys, by=by, since=since)
     newest = deque(found, maxlen=_SHOWN)
     return [{"interval": interval, **figures} for interval, figures in newest]
 
