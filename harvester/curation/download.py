@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 
 from harvester.clock import Stop
 from harvester.collection.secrets import without_keys
@@ -81,6 +81,8 @@ class _Download:
     ) -> None:
         self._reader, self._keys, self._copy, self._stop, self._tell = reader, keys, copy, stop, tell
         self._tally, self._dry_run = Tally(), dry_run
+        both = (keys, keys.repairs)
+        self._pointer_keys = [key for each in both for key in (each.collection, each.last_harvest)]
         self._lock = threading.Lock()
         self._at_once = 4 * jobs
         self._room = threading.Semaphore(self._at_once)
@@ -108,23 +110,22 @@ class _Download:
 
     def _groups(self) -> Iterator[list[Entry]]:
         """What the store holds, by harvest; the pointers come first, so that nothing they name is missed."""
-        pointers = [self._keys.collection, self._keys.last_harvest]
-        found = False
-        for key in pointers:
-            for entry in self._reader.entries(key):
-                if entry.key == key:
-                    found = True
-                    yield [entry]
-        # Of a harvest that has not begun yet when this is listed, nothing is missed either.
-        for folder, group in groupby(
-            self._reader.entries(self._keys.folder), lambda one: harvest_folder(one.key)
-        ):
-            others = (one for one in group if one.key not in pointers)
-            for entries in [list(others)] if folder else ([one] for one in others):
-                found = True
-                yield entries
-        if not found:
+        groups = chain(self._pointers(), self._others())
+        if (first := next(groups, None)) is None:
             raise no_collection(self._reader, self._keys)
+        yield first
+        yield from groups
+
+    def _pointers(self) -> Iterator[list[Entry]]:
+        for key in self._pointer_keys:
+            yield from ([entry] for entry in self._reader.entries(key) if entry.key == key)
+
+    def _others(self) -> Iterator[list[Entry]]:
+        # Of a harvest that has not begun yet when this is listed, nothing is missed either.
+        found = self._reader.entries(self._keys.folder)
+        for folder, group in groupby(found, lambda one: harvest_folder(one.key)):
+            others = [one for one in group if one.key not in self._pointer_keys]
+            yield from [others] if folder else ([one] for one in others)
 
     def _take(self, group: list[Entry]) -> None:
         folder = harvest_folder(group[0].key)

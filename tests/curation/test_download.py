@@ -18,6 +18,7 @@ from harvester.curation.download import Tally, download
 from harvester.curation.local_copy import LocalCopy
 from harvester.curation.verify import Overall, verify
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
+from harvester.store import Entry
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import FolderReader, reader
@@ -313,6 +314,33 @@ def test_a_file_that_was_named_after_the_listing_is_fetched_too(tmp_path: Path) 
     store.before = add_later
     _copied(store, tmp_path / "copy")
     assert _files(tmp_path / "copy")[later.removeprefix(KEYS.folder)] == data
+
+
+def test_a_repair_that_ends_during_a_download_is_not_in_a_copy_by_half(tmp_path: Path) -> None:
+    pointer, begun = (
+        KEYS.repairs.last_harvest,
+        f"{KEYS.repairs.folder}harvests/2026/11/23/10/00/00/harvest.json",
+    )
+    read = threading.Event()
+
+    class Repaired(Counted):
+        def pieces(self, key: str) -> Iterator[memoryview]:
+            found = list(super().pieces(key))
+            if key == pointer:
+                read.set()
+            yield from found
+
+        def entries(self, prefix: str) -> Iterator[Entry]:
+            for entry in super().entries(prefix):
+                if prefix == KEYS.folder and entry.key == pointer:
+                    # The listing has passed the folder of the repair, which ends now.
+                    read.wait(2)
+                    self.objects |= {begun: b"{}", pointer: b"10:00"}
+                yield entry
+
+    store = Repaired({**_store().objects, pointer: b"09:00"})
+    _copied(store, tmp_path / "copy")
+    assert _files(tmp_path / "copy")["repairs/last_harvest.json"] == b"09:00"
 
 
 def test_what_is_gone_while_it_is_fetched_is_told(tmp_path: Path) -> None:
