@@ -67,6 +67,14 @@ def already_started(collection_id: str) -> HarvesterError:
     )
 
 
+def already_running(collection_id: str) -> HarvesterError:
+    return HarvesterError(
+        f"A harvest of {collection_id} is already running.",
+        hint=f"See `harvest running {collection_id}`; `harvest stop {collection_id}` stops it.",
+        exit_code=Exit.LOCKED,
+    )
+
+
 class Compute(Protocol):
     """Where harvests run, as the commands use it. Every wait has a deadline."""
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from harvester.aws.service import Aws, Refused
 from harvester.aws.stop_reasons import death, hint, is_for_want_of_room
 from harvester.clock import Clock, Stop, SystemClock, timestamp
-from harvester.compute import ONCE, STARTING, Ended, Scheduled, Task
+from harvester.compute import ONCE, STARTING, Ended, Scheduled, Task, already_running
 from harvester.compute.fargate.cloudwatch import Logs
 from harvester.compute.fargate.definitions import Definitions, stored_in
 from harvester.compute.fargate.eventbridge import EventBridge
@@ -93,23 +93,19 @@ class FargateCompute:
         self.definitions.require_cluster()
         if by_schedule:
             require(self.settings, "schedule_group", "scheduler_role_arn")
-            self._timetable.require_group(*collection_ids)
+            self._eventbridge.require_group(*collection_ids)
         else:
             self._require_apart(collection_ids)
 
     def once(self, collection_id: str) -> None:
         definition = self.definitions.of(collection_id)
         if self.task(collection_id):
-            raise HarvesterError(
-                f"A harvest of {collection_id} is already running.",
-                hint=f"See `harvest running {collection_id}`; `harvest stop {collection_id}` stops it.",
-                exit_code=Exit.LOCKED,
-            )
-        beginning = self._beginning(collection_id)
+            raise already_running(collection_id)
+        watch = self._start_watch(collection_id)
         arn = self._run(definition)
         self._started[collection_id] = arn
         try:
-            beginning.wait(lambda: self.cluster.task(arn))
+            watch.wait(lambda: self.cluster.task(arn))
         except Refused as refused:
             raise unwatched(collection_id, collection_id, refused) from refused
 
@@ -147,7 +143,7 @@ class FargateCompute:
             clientToken=uuid.uuid4().hex,
         )
 
-    def _beginning(self, collection_id: str) -> StartWatch:
+    def _start_watch(self, collection_id: str) -> StartWatch:
         return StartWatch(
             self.store,
             collection_id,
@@ -240,7 +236,7 @@ class FargateCompute:
         return Logs(self.aws.logs, self.cluster, group=self.settings.log_group)
 
     def start_service(self, *collection_ids: str) -> None:
-        watches = [self._beginning(each) for each in collection_ids]
+        watches = [self._start_watch(each) for each in collection_ids]
         definition = self.definitions.of(*collection_ids, since=timestamp(self.store.now()))
         self._require_apart(collection_ids)
         service = self._service(collection_ids)
@@ -270,17 +266,17 @@ class FargateCompute:
 
     def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
         require(self.settings, "schedule_group", "scheduler_role_arn")
-        return self._timetable.schedule(collection_id, schedule, paused=paused)
+        return self._eventbridge.schedule(collection_id, schedule, paused=paused)
 
     def unschedule(self, collection_id: str) -> bool:
         # Without a group nothing was ever scheduled.
-        return bool(self.settings.schedule_group) and self._timetable.unschedule(collection_id)
+        return bool(self.settings.schedule_group) and self._eventbridge.unschedule(collection_id)
 
     def schedules(self) -> list[Scheduled]:
-        return self._timetable.schedules()
+        return self._eventbridge.schedules()
 
     @cached_property
-    def _timetable(self) -> EventBridge:
+    def _eventbridge(self) -> EventBridge:
         require(self.settings, "schedule_group")
         return EventBridge(
             self.aws.scheduler,

@@ -56,7 +56,7 @@ class FargateService:
         self._never = Stop()
         self._name = family(cluster.bucket, name)
 
-    def start(self, definition: Definition, beginning: StartWatch | SharedStart) -> None:
+    def start(self, definition: Definition, watch: StartWatch | SharedStart) -> None:
         """Make the service, or take over what was left of one; raises when its first task fails."""
         there = self._after_draining()
         if self._tasks() or (there and there.get("desiredCount") and not _is_stuck(there)):
@@ -67,7 +67,7 @@ class FargateService:
             Notices(self._store, keys).clear()
         self._create(definition, leftover=there is not None)
         try:
-            beginning.wait(lambda: self._first_task(attempt))
+            watch.wait(lambda: self._first_task(attempt))
         except Refused as refused:
             raise unwatched(self._words, self._streams[0].id, refused) from refused
         except HarvesterError as error:

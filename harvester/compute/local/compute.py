@@ -22,6 +22,7 @@ from harvester.compute import (
     Ended,
     Scheduled,
     Task,
+    already_running,
     already_started,
 )
 from harvester.compute.local import logs
@@ -106,11 +107,7 @@ class LocalCompute:
                 environment={"TWARC_CLOUD_TOKEN": token},
             )
         except Conflict:
-            raise HarvesterError(
-                f"A harvest of {collection_id} is already running.",
-                hint=f"See `harvest running {collection_id}`; `harvest stop {collection_id}` stops it.",
-                exit_code=Exit.LOCKED,
-            ) from None
+            raise already_running(collection_id) from None
         self._started[collection_id] = process, log
         for other in folder.glob("address-*"):
             if other != address:
