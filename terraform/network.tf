@@ -139,6 +139,18 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   to_port           = 443
 }
 
+# Kafka, and webhooks on other ports.
+resource "aws_vpc_security_group_egress_rule" "sinks" {
+  for_each = toset([for port in var.sink_ports : tostring(port)])
+
+  security_group_id = aws_security_group.tasks.id
+  description       = "Sinks"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = tonumber(each.value)
+  to_port           = tonumber(each.value)
+}
+
 resource "aws_vpc_security_group_ingress_rule" "status" {
   count = var.status_cidr == "" ? 0 : 1
 

@@ -193,6 +193,17 @@ variable "status_port" {
   }
 }
 
+variable "sink_ports" {
+  description = "The TCP ports of your sinks other than 443, such as 9092 for Kafka. Tasks can connect to these and 443 only."
+  type        = set(number)
+  default     = []
+
+  validation {
+    condition     = alltrue([for port in var.sink_ports : port >= 1 && port <= 65535 && floor(port) == port])
+    error_message = "sink_ports must be whole numbers from 1 to 65535."
+  }
+}
+
 # -- tasks -------------------------------------------------------------------------------------------------------------
 
 variable "task_cpu" {

@@ -34,7 +34,7 @@ run "as_it_comes" {
   }
 
   assert {
-    condition     = aws_vpc_security_group_egress_rule.https.from_port == 443 && aws_vpc_security_group_egress_rule.https.to_port == 443
+    condition     = aws_vpc_security_group_egress_rule.https.from_port == 443 && aws_vpc_security_group_egress_rule.https.to_port == 443 && length(aws_vpc_security_group_egress_rule.sinks) == 0
     error_message = "Tasks reach out by HTTPS only."
   }
 
@@ -135,6 +135,7 @@ run "what_is_asked_for_is_made" {
     archive_collections  = ["museums", "libraries"]
     alarm_email          = "archivist@example.org"
     sink_alarm           = true
+    sink_ports           = [9092, 9093]
     graph_workers        = true
     budget_limit         = 20
     kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
@@ -171,6 +172,11 @@ run "what_is_asked_for_is_made" {
   assert {
     condition     = aws_vpc_security_group_ingress_rule.status[0].cidr_ipv4 == "192.0.2.7/32" && aws_vpc_security_group_ingress_rule.status[0].from_port == 8080 && aws_vpc_security_group_ingress_rule.status[0].to_port == 8080
     error_message = "One port, for one range."
+  }
+
+  assert {
+    condition     = [for port, rule in aws_vpc_security_group_egress_rule.sinks : rule.from_port if rule.to_port == tonumber(port)] == [9092, 9093]
+    error_message = "Tasks reach the ports of sinks."
   }
 
   assert {
@@ -322,11 +328,12 @@ run "values_that_aws_refuses_later_are_refused_before" {
     image_tag   = "twarc-cloud:2.0.0"
     kms_key_arn = "arn:aws:kms:us-east-1:123456789012:alias/museum"
     alarm_email = "museum"
+    sink_ports  = [90920]
   }
 
   expect_failures = [
     var.bucket, var.vpc_cidr, var.status_cidr, var.log_days, var.task_disk, var.iam_path,
-    var.name, var.image_tag, var.kms_key_arn, var.alarm_email
+    var.name, var.image_tag, var.kms_key_arn, var.alarm_email, var.sink_ports
   ]
 }
 
