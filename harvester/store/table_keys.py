@@ -43,13 +43,14 @@ def folder_of(table: str) -> str:
     return f"{TOP}{table}/"
 
 
-def notes_of(collection_id: str) -> str:
-    return f"{NOTES}{collection_id}/"
+def notes_of(collection_id: str, days: str = "") -> str:
+    """The prefix of the notes of one collection, or of those of `days`, as 2026-10 or 2026-10-01/."""
+    return f"{NOTES}{collection_id}/{days}"
 
 
-def partition_of(table: str, collection_id: str) -> str:
-    """The prefix of all files of a table that belong to one collection."""
-    return f"{folder_of(table)}collection={collection_id}/"
+def partition_of(table: str, collection_id: str, days: str = "") -> str:
+    """The prefix of a table's files that belong to one collection, or of those of `days`."""
+    return f"{folder_of(table)}collection={collection_id}/{f'harvested={days}' if days else ''}"
 
 
 def of_records(collection_id: str, key: str, harvest: datetime, number: int) -> Made:

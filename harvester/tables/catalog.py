@@ -53,24 +53,25 @@ class Catalog:
         return sorted((entry for entry in found if entry), key=lambda entry: entry.key)
 
 
-def catalog(store: Store, collection_id: str) -> Catalog:
+def catalog(store: Store, collection_id: str, *, days: str = "") -> Catalog:
+    """The tables of a collection, or those of `days`, as 2026-10 or 2026-10-01/."""
     found = Catalog()
-    for entry in store.entries(notes_of(collection_id)):
+    for entry in store.entries(notes_of(collection_id, days)):
         if noted := note_in(entry.key):
             made, source = noted
             found.notes.setdefault(made, {})[source] = entry
     for table in columns.TABLES:
-        for entry in store.entries(partition_of(table, collection_id)):
+        for entry in store.entries(partition_of(table, collection_id, days)):
             if data := data_in(entry.key):
                 found.data.setdefault(data[1], {})[table] = entry
-    days = {day: _replaced(store, found, day) for day in found.notes if is_of_day(day)}
+    of_days = {made: _replaced(store, found, made) for made in found.notes if is_of_day(made)}
     # A set of more comes first, as it may stand for others of its day.
-    for day in sorted(days, key=lambda day: (-len(days[day]), day.name)):
-        if day not in found.replaced and not found.replaced.keys().isdisjoint(days[day]):
-            found.doubled.add(day)
+    for made in sorted(of_days, key=lambda made: (-len(of_days[made]), made.name)):
+        if made not in found.replaced and not found.replaced.keys().isdisjoint(of_days[made]):
+            found.doubled.add(made)
         else:
-            found.replaced |= days[day]
-            found.days[day] = list(days[day])
+            found.replaced |= of_days[made]
+            found.days[made] = list(of_days[made])
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harvester.errors import Conflict, HarvesterError
 from harvester.store import Store
 from harvester.store.table_keys import Made, of_day, source_of_sets
 from harvester.tables import columns
@@ -14,6 +15,7 @@ from harvester.tables.local import left_out, local_paths
 from harvester.tables.placing import metadata, store_set
 from harvester.tables.records import Part
 
+_TRIES = 5
 _ORDER = {"posts": "key, file, line", "accounts": "id, seen_at", "harvests": "harvest", "gaps": "harvest"}
 
 
@@ -31,12 +33,22 @@ class Day:
         return source_of_sets(self.replaces)
 
 
-def days_to_compact(found: Catalog, month: str) -> Iterator[Day]:
-    """The days of a month, as 2026-10, that have small files."""
+def days_to_compact(store: Store, collection_id: str, days: str) -> Iterator[Day]:
+    """The days that begin so, as 2026-10, and have small files."""
+    yield from _days(catalog(store, collection_id, days=days))
+
+
+def compact(store: Store, collection_id: str, month: str, *, memory_mb: int = 512) -> list[Day]:
+    """Make one set of each day of the month; the replaced sets are removed by a later build."""
+    found = [day.day for day in days_to_compact(store, collection_id, month)]
+    made = (_compact(store, collection_id, day, memory_mb) for day in found)
+    return [day for day in made if day]
+
+
+def _days(found: Catalog) -> Iterator[Day]:
     days: dict[str, list[Made]] = {}
     for made in found.complete():
-        if made.day.startswith(f"{month}-"):
-            days.setdefault(made.day, []).append(made)
+        days.setdefault(made.day, []).append(made)
     for day, sets in sorted(days.items()):
         if len(sets) > 1:
             replaced = {made.name: source for made, source in found.replaced.items() if made.day == day}
@@ -44,19 +56,42 @@ def days_to_compact(found: Catalog, month: str) -> Iterator[Day]:
             yield Day(day, tuple(sorted(sets, key=lambda made: made.name)), replaced | now)
 
 
-def compact(store: Store, collection_id: str, month: str, *, memory_mb: int = 512) -> list[Day]:
-    """Make one set of each day of the month; the replaced sets are removed by a later build."""
-    found = catalog(store, collection_id)
-    days = list(days_to_compact(found, month))
-    for day in days:
+def _compact(store: Store, collection_id: str, name: str, memory_mb: int) -> Day | None:
+    """Make one set of a day; None if it has no small files any more.
+
+    Where a build replaces or removes sets while they are read, they are read again.
+    """
+    for _ in range(_TRIES):
+        found = catalog(store, collection_id, days=f"{name}/")
+        day = next(_days(found), None)
+        if day is None:
+            return None
         with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp:
-            made = of_day(collection_id, day.day, day.source)
-            parts = _parts(store, found, day, Path(temp), memory_mb)
-            lacking = left_out(store, found, day.sets, Path(temp))
-            known = {} if lacking is None else {LEFT_OUT: lacking}
-            note = {"of": {"day": day.day}, **replacing(day.replaces), **known}
-            store_set(store, made, day.source, parts, note)
-    return days
+            try:
+                parts = list(_parts(store, found, day, Path(temp), memory_mb))
+                lacking = left_out(store, found, day.sets, Path(temp))
+            except HarvesterError:
+                if _are_unchanged(store, found, day):
+                    raise
+                continue
+            if _are_unchanged(store, found, day):
+                known = {} if lacking is None else {LEFT_OUT: lacking}
+                note = {"of": {"day": day.day}, **replacing(day.replaces), **known}
+                store_set(store, of_day(collection_id, day.day, day.source), day.source, parts, note)
+                return day
+    raise Conflict(
+        f"The tables of {name} are changed by another process again and again.",
+        hint="Wait until other `tables build` end.",
+    )
+
+
+def _are_unchanged(store: Store, found: Catalog, day: Day) -> bool:
+    """Whether the files and notes of a day's sets are those that were found."""
+    now = catalog(store, day.sets[0].collection, days=f"{day.day}/")
+    return all(
+        (now.notes.get(made), now.data.get(made)) == (found.notes.get(made), found.data.get(made))
+        for made in day.sets
+    )
 
 
 def _parts(store: Store, found: Catalog, day: Day, folder: Path, memory_mb: int) -> Iterator[Part]:

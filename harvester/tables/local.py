@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harvester.documents import object_in
+from harvester.documents import Tree, object_in
 from harvester.errors.files import in_words
 from harvester.store import Entry, Store
 from harvester.store.disk import make_folder
@@ -38,9 +38,16 @@ def local_paths(
 def left_out(store: Store, found: Catalog, sets: Iterable[Made], cache: Path) -> int | None:
     """How many bad records these sets lack; None if a note, as those of earlier versions, does not say it."""
     notes = [entry for made in sets if not is_of_harvest(made) for entry in found.notes[made].values()]
-    numbers = [object_in(Path(path).read_bytes()).get(LEFT_OUT) for path in local_paths(store, notes, cache)]
+    numbers = [_note_in(Path(path)).get(LEFT_OUT) for path in local_paths(store, notes, cache)]
     known = [number for number in numbers if isinstance(number, int)]
     return sum(known) if len(known) == len(numbers) else None
+
+
+def _note_in(path: Path) -> Tree:
+    try:
+        return object_in(path.read_bytes())
+    except OSError as error:
+        raise in_words(error, path) from error
 
 
 def _path(cache: Path, entry: Entry) -> Path:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import Conflict
+from harvester.store import Entry
 from harvester.store.folder import FolderStore
 from harvester.store.keys import TABLES, CollectionKeys, segment_name
-from harvester.store.table_keys import is_of_day
+from harvester.store.table_keys import is_of_day, notes_of, partition_of
 from harvester.tables.catalog import catalog
+from harvester.tables.columns import TABLES as TABLE_NAMES
 from harvester.tables.compact import compact, days_to_compact
 from tests.support import record_forms
 from tests.support.record_store import replace_file, store_harvest
@@ -77,7 +80,7 @@ def test_a_day_becomes_one_set_and_has_the_same_rows(built: FolderStore, store: 
     _require_whole(store)
     assert {table: asked(store, f"SELECT count(*) AS n FROM {table}") for table in before} == before
     assert len([made for made in catalog(store, _KEYS.id).complete() if made.day == "2026-10-01"]) == 1
-    assert list(days_to_compact(catalog(store, _KEYS.id), _MONTH)) == []
+    assert list(days_to_compact(store, _KEYS.id, _MONTH)) == []
     assert compact(store, _KEYS.id, _MONTH) == []
 
 
@@ -125,6 +128,54 @@ def test_a_day_that_was_compacted_twice_has_one_set_a_day_later(store: FolderSto
     assert build(store, _KEYS).made == []
     _require_whole(store)
     assert len([made for made in catalog(store, _KEYS.id).data if made.day == "2026-10-01"]) == 1
+
+
+class _Beside(FolderStore):
+    """Each time that a prefix was listed, one of the `changes` is made."""
+
+    def __init__(self, store: FolderStore, prefix: str, *changes: Callable[[], object]) -> None:
+        super().__init__(store.root)
+        self._prefix, self._changes = prefix, list(changes)
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        yield from super().entries(prefix)
+        if prefix == self._prefix and self._changes:
+            self._changes.pop(0)()
+
+
+_FIRST_DAY = "2026-10-01"
+_NOTES_LISTED = notes_of(_KEYS.id, f"{_FIRST_DAY}/")
+_ALL_LISTED = partition_of(list(TABLE_NAMES)[-1], _KEYS.id, f"{_FIRST_DAY}/")
+
+
+@pytest.mark.parametrize("listed", [_NOTES_LISTED, _ALL_LISTED], ids=["the notes are", "all is"])
+def test_sets_that_a_build_removes_once_they_were_listed_are_left_out(
+    built: FolderStore, tmp_path: Path, listed: str
+) -> None:
+    store = _copy(built, tmp_path)
+
+    def delete_harvest() -> None:
+        for entry in list(store.entries(_KEYS.harvest(datetime(2026, 10, 1, 9, tzinfo=UTC)).folder)):
+            store.remove(entry.key)
+        build(store, _KEYS)
+
+    first, _ = compact(_Beside(store, listed, delete_harvest), _KEYS.id, _MONTH)
+    assert (first.day, len(first.sets)) == (_FIRST_DAY, 6)
+    _require_whole(store)
+
+
+def test_tables_that_change_again_and_again_are_not_compacted(built: FolderStore, tmp_path: Path) -> None:
+    store = _copy(built, tmp_path)
+    path = store.file_of(catalog(store, _KEYS.id).files("posts")[0].key)
+
+    def replace() -> None:
+        data = path.read_bytes()
+        path.unlink()
+        path.write_bytes(data)
+
+    with pytest.raises(Conflict, match="The tables of 2026-10-01 are changed by another process"):
+        compact(_Beside(store, _ALL_LISTED, *[replace] * 10), _KEYS.id, _MONTH)
+    _require_whole(store)
 
 
 def test_a_day_compacted_while_one_of_its_files_changes_has_the_rows_of_now(store: FolderStore) -> None:

@@ -43,17 +43,14 @@ def compact_command(
     as_json: bool,
     workspace: Workspace,
 ) -> None:
-    from harvester.tables.catalog import catalog
     from harvester.tables.compact import compact, days_to_compact
     from harvester.tables.paths import with_tables
 
     keys, target = workspace.keys(collection_id), target_of(workspace, folder)
     _require_over(target, month)
     with_tables(target, [keys.id])
-    if dry_run:
-        days = list(days_to_compact(catalog(target, keys.id), month))
-    else:
-        days = compact(target, keys.id, month)
+    make = days_to_compact if dry_run else compact
+    days = list(make(target, keys.id, month))
     if as_json:
         print_json([{"day": day.day, "sets": len(day.sets)} for day in days])
         return
