@@ -89,3 +89,19 @@ def test_a_clock_that_was_set_back_hides_no_harvest_of_a_crawl_and_no_list_is_pa
         assert names == sorted(names)
         served = stage.emulated.truth(detail=True)["served"]["followers"]
         assert {times for ids in served.values() for times in ids.values()} == {1}
+
+
+def test_a_crawl_of_1000_dollars_costs_its_budget_over_four_harvests_and_not_a_cent_more(
+    tmp_path: Path,
+) -> None:
+    """Each harvest is limited, too, reads four lists at once, and loses an answer on the way."""
+    hubs = ",".join(f"{number}:10000" for number in range(11))
+    with staged(tmp_path, users=10_400, posts_per_user=0, hubs=hubs) as stage:
+        stage.add("dear", type="graph", users={user: {} for user in stage.accounts[:11]}, budget_usd=999.97)
+        lost = {"on": "GET /2/users/*/followers", "do": "cut-mid-page"}
+        stage.control.faults([{**lost, "when": {"nth": number}} for number in (7, 40, 93)])
+        ended = [stage.harvest("dear", concurrency=4, budget_usd=350.0) for _ in range(4)]
+        users = stage.emulated.truth()["billed"]["users"]
+    assert [each.summary["billed"]["usd"] for each in ended] == [350.0, 350.0, 299.97, 0.0]
+    assert [each.summary["billed"].get("unanswered", {}).get("requests") for each in ended] == [1, 1, 1, None]
+    assert users == 99_997
