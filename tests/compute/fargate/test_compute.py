@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester.clock import Stop, timestamp
+from harvester.clock import Stop, moment, timestamp
 from harvester.collection import history
 from harvester.compute import (
     DIED,
@@ -571,8 +571,10 @@ def _is_gone(stage: Stage) -> bool:
 
 def test_a_stop_lets_the_harvest_end_first_and_then_its_task_and_service(stage: Stage) -> None:
     task, order = _started(stage), []
+    held = catalog.live_lock(stage.store, CollectionKeys("live"))
+    assert held
     # Another clock than that of the lock dates it, and both tell whole seconds.
-    task.created_at = stage.store.now() + timedelta(seconds=1)
+    task.created_at = moment(held["acquired"]) + timedelta(seconds=1)
 
     def harvest_ends() -> None:
         assert [entry.key for entry in stage.store.entries(CollectionKeys("live").stop)]
