@@ -66,7 +66,13 @@ class SinkRun:
             around = Surroundings(self.clock, self.stop, note, self.secret, replay=not self.kept)
             sink = open_sink(self.asked, around)
             try:
-                archive = self._archive(self._position(sink) or figures.position, figures, note)
+                position = self._position(sink) or figures.position
+                archive = self._archive(position, note)
+                if position is None and self.begin == NOW and not self.only:
+                    self._pass_over(archive, figures)
+                    if state:
+                        # Before anything is delivered: the next process would begin later than this one.
+                        state.write()
                 dead = DeadLetters(self.store, self.asked, owner=owner)
                 backlog = Backlog(self.store, self.keys, self.clock)
                 follower = Follower(
@@ -110,13 +116,11 @@ class SinkRun:
         state.acquire()
         return state
 
-    def _archive(
-        self, position: Position | None, figures: Figures, note: Callable[[str, Tree], None]
-    ) -> Archive:
+    def _archive(self, position: Position | None, note: Callable[[str, Tree], None]) -> Archive:
         if position is None and not self.only and self.begin != START:
             when = self.store.now() if self.begin == NOW else moment_of(self.begin)
             position = position_at(self.store, self.keys, when)
-        archive = Archive(
+        return Archive(
             *(self.store, self.keys),
             position=position,
             work_root=self.work_root,
@@ -124,11 +128,13 @@ class SinkRun:
             matches=bool(self.asked.settings.get("enrich")),
             note=note,
         )
-        if self.begin == NOW and figures.position is None and not self.only:
-            while not self.stop.requested and archive.read():
-                continue
-            figures.position, figures.of_harvest = archive.position, archive.posts or 0
-        return archive
+
+    def _pass_over(self, archive: Archive, figures: Figures) -> None:
+        """Have the sink begin behind all that is stored now; raises Stopped where a stop came before."""
+        while archive.read():
+            if self.stop.requested:
+                raise Stopped
+        figures.position, figures.of_harvest = archive.position, archive.posts or 0
 
     def _messages(self) -> Messages:
         since: datetime | None = None

@@ -71,7 +71,8 @@ def test_a_position_in_kafka_counts_more_than_the_one_in_the_store(
     key = KEYS.sink("kafka")
     site.store.remove(key)
     site.harvest([5])
-    assert _run(site).delivered == 5
+    # Nor is it the first start, at which a sink may begin with what is stored later.
+    assert _run(site, begin="now").delivered == 5
     assert len(tansu_brokers.read(topic)) == 605
 
 
