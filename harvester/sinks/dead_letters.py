@@ -19,26 +19,29 @@ class DeadLetters:
 
     def __init__(self, store: Store, asked: Asked, *, owner: str) -> None:
         self._store, self._asked, self._owner = store, asked, owner
-        self._number = 0
+        self._files = 0
 
-    def keep(self, letters: Sequence[DeadLetter], *, now: datetime) -> str:
-        """Store them; the key of their file."""
-        data = b"".join(orjson.dumps(_tree(letter, now)) + b"\n" for letter in letters)
-        self._number += 1
-        name = f"{now.astimezone(UTC):%Y%m%d%H%M%S}-{self._owner[:12]}-{self._number:06d}"
+    def keep(self, letters: Sequence[DeadLetter], *, at: datetime) -> str:
+        """Store them, which were refused at that moment; the key of their file.
+
+        After a StoreAway they may be stored again, with the same moment: they are in one file then, too.
+        """
+        data = b"".join(orjson.dumps(_tree(letter, at)) + b"\n" for letter in letters)
+        name = f"{at.astimezone(UTC):%Y%m%d%H%M%S}-{self._owner[:12]}-{self._files + 1:06d}"
         key = CollectionKeys(self._asked.collection).dead_letters(self._asked.name, name)
         try:
             self._store.create(key, data)
         except Conflict:
-            # An earlier try of the same name arrived, although its answer did not.
+            # An earlier try arrived, although its answer did not.
             if self._store.read(key).data != data:
                 raise
+        self._files += 1
         return key
 
 
-def _tree(letter: DeadLetter, now: datetime) -> Tree:
+def _tree(letter: DeadLetter, at: datetime) -> Tree:
     message = letter.message
-    tree: Tree = {"id": message.id, "kind": message.kind, "reason": letter.reason, "at": timestamp(now)}
+    tree: Tree = {"id": message.id, "kind": message.kind, "reason": letter.reason, "at": timestamp(at)}
     tree |= {"key": message.key, "subject": message.subject, "time": message.time}
     tree["position"] = message.position.to_tree()
     try:

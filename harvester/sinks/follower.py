@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from harvester.clock import Backoff, Clock, Stop, Stopped, timestamp
 from harvester.documents import Tree
@@ -95,13 +96,15 @@ class Follower:
     ) -> Sequence[DeadLetter] | None:
         """The stored dead letters once all others are acknowledged; None if a stop came first."""
         refused: Sequence[DeadLetter] | None = None
+        refused_at = self.clock.now()
         while not self.stop.requested:
             try:
                 if self.state:
                     self.state.require()
                 if refused is None:
                     refused = [*dead, *(self.sink.deliver(messages) if messages else ())]
-                self._bury(refused)
+                    refused_at = self.clock.now()
+                self._bury(refused, at=refused_at)
             except SinkAway as error:
                 self._away(error)
                 continue
@@ -121,16 +124,16 @@ class Follower:
             self._say(error.why)
             self._wait(max(error.after, self._backoff.pause()))
 
-    def _bury(self, letters: Sequence[DeadLetter]) -> None:
+    def _bury(self, letters: Sequence[DeadLetter], *, at: datetime) -> None:
+        """Store them; it may be repeated with the same time, as a write whose answer was lost is."""
         if not letters:
             return
-        now = self.clock.now()
-        key = self.dead.keep(letters, now=now)
+        key = self.dead.keep(letters, at=at)
         figures = self.figures
         figures.dead_letters += len(letters)
         figures.newest_dead_letters = key
         figures.note(
-            "dead letter", {"id": letters[0].message.id, "reason": letters[0].reason}, at=timestamp(now)
+            "dead letter", {"id": letters[0].message.id, "reason": letters[0].reason}, at=timestamp(at)
         )
         what = f"{counted(len(letters), 'message')} refused"
         log.warning("%s, the first because: %s Stored in %s.", what, letters[0].reason, key)

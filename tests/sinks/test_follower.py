@@ -176,6 +176,25 @@ def test_what_is_refused_for_good_stands_aside_and_blocks_nothing(tmp_path: Path
     assert orjson.loads(orjson.loads(kept[0])["value"])["data"]["id"] == "7"
 
 
+def test_dead_letters_whose_write_was_not_answered_are_stored_once(tmp_path: Path) -> None:
+    stage, answered = Stage(Site(tmp_path)), iter([False])
+    stage.site.harvest([2])
+    # Its state is there, so that the first object that it creates has its dead letters.
+    stage.site.store.create(KEYS.sink("test"), b"{}")
+
+    def lost() -> None:
+        if not next(answered, True):
+            raise StoreAway("The answer did not arrive.")
+
+    def refuses(messages: Sequence[Message]) -> Sequence[DeadLetter]:
+        return [DeadLetter(each, "too large") for each in messages]
+
+    stage.run(Recorder(refuses), store=Wrapped(stage.site.store, after=lost))
+    files = [entry.key for entry in stage.site.store.entries(f"{KEYS.sinks}test/dead/")]
+    assert files == [stage.stored["newest_dead_letters"]]
+    assert (stage.stored["dead_letters"], stage.stored["last_error"]) == (2, "")
+
+
 def test_a_line_that_is_no_record_is_a_dead_letter(tmp_path: Path) -> None:
     stage, sink = Stage(Site(tmp_path)), Recorder()
     stage.site.harvest([2])
