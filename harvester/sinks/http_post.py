@@ -4,6 +4,7 @@ Redirects are answers like others: what is sent elsewhere would be signed for he
 """
 
 import http.client
+import socket
 import ssl
 import threading
 import urllib.request
@@ -40,7 +41,7 @@ class Address:
         self._is_tls, self._host = parts.scheme == "https", parts.hostname or ""
         self._port = parts.port or (443 if self._is_tls else 80)
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._within, self._clock = within, clock
+        self._within, self._clock, self._stop = within, clock, stop
         self._own = threading.local()
         self._context = ssl.create_default_context() if self._is_tls else None
         self._watch = _Watch(clock, stop)
@@ -53,22 +54,25 @@ class Address:
     def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """The answer to one request; raises NoAnswer."""
         is_new = getattr(self._own, "connection", None) is None
+        deadline = self._clock.elapsed() + self._within
         try:
-            return self._answer(body, headers)
+            return self._answer(body, headers, deadline)
         except (OSError, http.client.HTTPException) as error:
             self._give_up()
-            if is_new or not isinstance(error, ConnectionError | http.client.BadStatusLine):
+            was_closed = not is_new and isinstance(error, ConnectionError | http.client.BadStatusLine)
+            is_over = self._stop.requested or self._clock.elapsed() >= deadline
+            if is_over or not was_closed:
                 raise NoAnswer(_words(error)) from error
         # A connection that was idle had been closed by the other side.
         try:
-            return self._answer(body, headers)
+            return self._answer(body, headers, deadline)
         except (OSError, http.client.HTTPException) as error:
             self._give_up()
             raise NoAnswer(_words(error)) from error
 
-    def _answer(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _answer(self, body: bytes, headers: Mapping[str, str], deadline: float) -> Answer:
         connection = self._connection()
-        with self._watch.until(self._clock.elapsed() + self._within, lambda: _cut(connection)):
+        with self._watch.until(deadline, lambda: _cut(connection)):
             connection.request("POST", self._path, body, dict(headers))
             response = connection.getresponse()
             data = response.read(_MOST)
@@ -170,10 +174,11 @@ class _Entry:
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:
-    # Closing alone ends nothing while another thread waits on it.
+    # Closing alone ends nothing while another thread waits on it, and the shutdown of TLS would have that
+    # thread go on without TLS.
     with suppress(OSError):
         if connection.sock:
-            connection.sock.shutdown(2)
+            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
 
 def _words(error: Exception) -> str:

@@ -244,15 +244,18 @@ class TestWebhook:
         (letter,) = sink.deliver([_message(3)])
         assert "\x1b" not in letter.reason and len(letter.reason) < 400
 
-    def test_a_stop_ends_a_request_that_is_not_answered(self, receiver: Receiver) -> None:
+    @pytest.mark.parametrize("before", [0, 1])
+    def test_a_stop_ends_a_request_that_is_not_answered(self, receiver: Receiver, before: int) -> None:
         stop = Stop()
 
         def hangs(_: Request) -> Any:
             stop.request("enough")
             threading.Event().wait(20)
 
+        sink = _webhook(receiver, stop=stop, connections=1)
+        # Its connection is used again, if there is one.
+        sink.deliver(_messages(before))
         receiver.answer = hangs
-        sink = _webhook(receiver, stop=stop)
         began = SystemClock().elapsed()
         with pytest.raises(SinkAway):
             sink.deliver(_messages(1))
