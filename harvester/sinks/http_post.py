@@ -8,8 +8,8 @@ import socket
 import ssl
 import threading
 import urllib.request
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -129,18 +129,18 @@ class _Watch:
         stop.on_request(self._cut_all)
         threading.Thread(target=self._look, name="deadlines", daemon=True).start()
 
-    def until(self, deadline: float, cut: Callable[[], None]) -> "_Entry":
-        return _Entry(self, deadline, cut)
-
-    def add(self, deadline: float, cut: Callable[[], None]) -> None:
+    @contextmanager
+    def until(self, deadline: float, cut: Callable[[], None]) -> Iterator[None]:
+        """Around what this thread waits for; it is cut at the deadline, or at a stop."""
         with self._guard:
             self._running[threading.get_ident()] = (deadline, cut)
-        if self._stop.requested:
-            cut()
-
-    def remove(self) -> None:
-        with self._guard:
-            self._running.pop(threading.get_ident(), None)
+        try:
+            if self._stop.requested:
+                cut()
+            yield
+        finally:
+            with self._guard:
+                del self._running[threading.get_ident()]
 
     def _look(self) -> None:
         while not self._over.wait(_WATCHED_EVERY):
@@ -158,19 +158,6 @@ class _Watch:
     def close(self) -> None:
         self._over.set()
         self._stop.forget(self._cut_all)
-
-
-@dataclass(frozen=True)
-class _Entry:
-    watch: _Watch
-    deadline: float
-    cut: Callable[[], None]
-
-    def __enter__(self) -> None:
-        self.watch.add(self.deadline, self.cut)
-
-    def __exit__(self, *_: object) -> None:
-        self.watch.remove()
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:
