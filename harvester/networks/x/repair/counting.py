@@ -31,8 +31,8 @@ def counted(
         buckets = {str(bucket.get("start")): bucket for bucket in objects(body.get("data"))}
         for start in buckets.keys() - seen:
             if day := _day(start):
-                # X's older and newer name for it.
-                found[day] += sum(number(buckets[start].get(name)) for name in ("tweet_count", "post_count"))
+                # X's older and newer name for it; an answer may have both.
+                found[day] += max(number(buckets[start].get(name)) for name in ("tweet_count", "post_count"))
         token = member(body, "meta", "next_token")
         # Each page is paid for, also one that comes again.
         if not isinstance(token, str) or buckets.keys() <= seen:

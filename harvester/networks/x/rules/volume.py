@@ -66,9 +66,9 @@ def volumes(asked: Mapping[str, Any], x: "XClient") -> Iterator[Check]:
 
 
 def matched(counts: Mapping[str, Any]) -> int:
-    """How many posts there are in an answer, under X's older or newer name."""
+    """How many posts there are in an answer, under X's older or newer name, or under both."""
     meta = member(counts, "meta")
-    return sum(number(member(meta, name)) for name in ("total_tweet_count", "total_post_count"))
+    return max(number(member(meta, name)) for name in ("total_tweet_count", "total_post_count"))
 
 
 def _counting(ids: Sequence[str], values: Sequence[str]) -> Counting:

@@ -14,8 +14,10 @@ def test_pages_of_counts_that_come_again_are_counted_and_paid_once() -> None:
     def script(request: Request) -> Reply:
         asked.append(request)
         day = f"2026-11-0{min(len(asked), 2)}"
-        bucket = {"start": f"{day}T00:00:00.000Z", "end": f"{day}T24:00:00.000Z", "tweet_count": 5}
-        return Reply(body={"data": [bucket], "meta": {"next_token": f"t{len(asked)}"}})
+        bucket = {"start": f"{day}T00:00:00.000Z", "end": f"{day}T24:00:00.000Z"}
+        # Under both of X's names.
+        both = {"tweet_count": 5, "post_count": 5}
+        return Reply(body={"data": [{**bucket, **both}], "meta": {"next_token": f"t{len(asked)}"}})
 
     begin, end = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC)
     with scripted(script) as server:

@@ -6,7 +6,7 @@ from typing import Any
 
 from harvester.clock import Stop
 from harvester.networks.x import Keys, XClient
-from harvester.networks.x.rules.volume import countings, requests, volumes
+from harvester.networks.x.rules.volume import countings, matched, requests, volumes
 from tests.support.scripted_x import HandClock, Reply, Request, scripted
 
 _RULES = {
@@ -39,6 +39,11 @@ def test_a_rule_that_is_longer_than_a_query_is_counted_in_parts() -> None:
     assert len(box.queries) == 2 and all(len(query) <= 512 for query in box.queries)
     (words,) = countings({"rules": [{"value": " ".join(f"word{n:03}" for n in range(80))}]})
     assert words.queries == () and "a part has 639 characters" in words.unknown[0]
+
+
+def test_a_total_under_both_of_xs_names_counts_once() -> None:
+    assert matched({"meta": {"total_tweet_count": 5, "total_post_count": 5}}) == 5
+    assert matched({"meta": {"total_post_count": 5}}) == matched({"meta": {"total_tweet_count": 5}}) == 5
 
 
 def _told(counts: list[int], *, left: int = 9, asked: Mapping[str, Any] = _RULES) -> tuple[list[str], float]:
