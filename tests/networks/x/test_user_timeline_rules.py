@@ -111,7 +111,7 @@ class _Harvest:
         self.ids: list[str] = []
         self._network, self._tree = network, tree
 
-    def run(self) -> "_Harvest":
+    def run(self, *, concurrency: int = 1) -> "_Harvest":
         job = Job(
             collection=as_valid(self._tree),
             client=self._network,  # type: ignore[arg-type]
@@ -120,7 +120,7 @@ class _Harvest:
             put=self._put,
             say=lambda _: None,
             waits=lambda *_: None,
-            concurrency=1,
+            concurrency=concurrency,
         )
         user_timeline.collect(job)
         return self
@@ -142,6 +142,26 @@ class _Harvest:
     @property
     def gaps(self) -> list[Tree]:
         return [event for event in self.events if event["event"] == "gap"]
+
+
+class _SlowHarvest(_Harvest):
+    """Takes the last page of the account "1" slowly, meanwhile that of "2"."""
+
+    def __init__(self, network: _Network, tree: Tree) -> None:
+        super().__init__(network, tree)
+        self.takes_first, self._passed = threading.Event(), threading.Event()
+        # The marks of the sweep, each with the posts that came before it.
+        self.marks: list[tuple[str, list[str]]] = []
+
+    def _put(self, batch: Batch, **_: bool) -> None:
+        mark = batch.patch.get("sweep")
+        if mark and mark["after"] == "1":
+            self.takes_first.set()
+            self._passed.wait(0.5)
+        super()._put(batch)
+        if mark:
+            self.marks.append((mark["after"], list(self.ids)))
+            self._passed.set()
 
 
 def _known(**user: Any) -> Tree:
@@ -222,6 +242,20 @@ def test_a_since_id_that_x_refuses_for_one_account_ends_no_harvest() -> None:
     harvest = _Harvest(network, {"users": {"1": _known(since_id="5"), "2": _known()}}).run()
     assert (harvest.counts["users_failed"], harvest.counts["users_done"]) == (1, 1)
     assert harvest.next["users"]["1"]["since_id"] == "5"
+
+
+def test_the_mark_of_a_sweep_never_comes_before_a_page_that_it_passes() -> None:
+    network = _Network({"1": [_BASE], "2": [_BASE + 1]})
+    users = {user: _known(since_id="1") for user in network.posts}
+    harvest = _SlowHarvest(network, {"type": "user_timeline", "users": users})
+
+    def await_first(user: str, _: str | None) -> None:
+        if user == "2":
+            assert harvest.takes_first.wait(5)
+
+    network.refuse = await_first
+    harvest.run(concurrency=2)
+    assert harvest.marks == [("1", [str(_BASE)]), ("2", [str(_BASE), str(_BASE + 1)])]
 
 
 def test_an_account_of_which_a_look_up_says_nothing_is_looked_up_again() -> None:

@@ -63,6 +63,8 @@ class _Sweep:
         self._follower = Follower(job, page_size=_PAGE, least=_LEAST, depth=DEPTH)
         self._room = PageRoom(job.stop)
         self._guard = threading.Lock()
+        # One user ends after the other, so that the mark of a sweep never comes before a page that it passes.
+        self._ending = threading.Lock()
         users, self._started = _order(job)
         self._positions = users
         self._queue = iter(enumerate(users))
@@ -126,8 +128,9 @@ class _Sweep:
             )
             try:
                 counts = self._user(timeline, user_id)
-                patch = self._through(position, failed="users_failed" in counts)
-                timeline.put_last(patch=patch, counts=counts)
+                with self._ending:
+                    patch = self._through(position, failed="users_failed" in counts)
+                    timeline.put_last(patch=patch, counts=counts)
             finally:
                 timeline.share.give_back()
 
