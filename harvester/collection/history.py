@@ -141,7 +141,7 @@ def _adopt_once(
     version = stored.version
     tree = (known and known.taken(version)) or _parsed(stored, keys, compact=compact)
     del stored
-    if not _is_told(store, keys, tree):
+    if not _has_its_changeset(store, keys, tree):
         _adopt(store, keys, version, tree)
         return None
     return None if _completed_for_another(store, keys, tree, version) else (tree, version)
@@ -208,7 +208,7 @@ def _write_changeset(
     return new
 
 
-def _is_told(store: Store, keys: CollectionKeys, tree: Tree) -> bool:
+def _has_its_changeset(store: Store, keys: CollectionKeys, tree: Tree) -> bool:
     """Whether the collection is what its last changeset made, and was not changed by hand since."""
     head = replay.head(store, keys, tree.get("changeset"))
     return head is not None and head.makes == _digest(tree)

@@ -13,7 +13,7 @@ from harvester.clock import moment
 from harvester.collection import history
 from harvester.documents import HarvestSummary, LockContent, checked, object_in, text_in
 from harvester.errors import HarvesterError, NotFound
-from harvester.harvest.heartbeat_word import STALE, told
+from harvester.harvest.heartbeat_word import STALE, word_in
 from harvester.harvest.lock_content import content, holder, is_released
 from harvester.harvest.progress import FAILED, INTERRUPTED, RUNNING
 from harvester.store import Store
@@ -46,7 +46,7 @@ def running(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
 def heartbeat(store: Store, keys: CollectionKeys) -> str:
     """How a stream is, in one word; empty if none runs. STALE where it gives no sign of itself."""
     try:
-        return told(store, store.read(keys.lock))
+        return word_in(store, store.read(keys.lock))
     except NotFound:
         return ""
 

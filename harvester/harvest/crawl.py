@@ -177,7 +177,7 @@ class StoredCrawl:
         if setting:
             yield Limit("The setting budget_usd", setting, 0.0, OF_SETTING)
 
-    def told(self) -> Tree:
+    def summary(self) -> Tree:
         """What harvest.json says of the crawl."""
         waiting = sum(1 for _ in self.waiting())
         return {"started": self.started, "depth": self.depth, "users": waiting}

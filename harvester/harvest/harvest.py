@@ -96,7 +96,7 @@ class Harvest:
             clock=self.clock,
             stop=self.stop,
             owner=owner,
-            progress=Progress(self.keys.id, self.store.name, task=self.task, rule_counts=counts.told),
+            progress=Progress(self.keys.id, self.store.name, task=self.task, rule_counts=counts.figures),
             rule_counts=counts,
             note_heard=self._lock.note_heard,
             note_batch=self._heartbeat.take,

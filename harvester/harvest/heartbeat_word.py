@@ -73,7 +73,7 @@ class Heartbeat:
         return max(self._longest, _PAUSES * pause)
 
 
-def told(store: Store, lock: Stored) -> str:
+def word_in(store: Store, lock: Stored) -> str:
     """What the lock of a stream says; STALE where it was not renewed. Empty where it is of no stream.
 
     Empty, too, where the harvest is known to be over.

@@ -104,8 +104,8 @@ def record_death(store: Store, keys: CollectionKeys, work: Work, network: Networ
     stored = _stored_gaps(store, keys, state)
     if stored is not None:
         state.gaps = stored
-        return {} if _is_told(state) else missed.to_tree()
-    if not _is_told(state):
+        return {} if _is_recorded(state) else missed.to_tree()
+    if not _is_recorded(state):
         _note_gap(work, missed, _until(store.now(), network.published(missed.last_id)))
     return {}
 
@@ -115,7 +115,7 @@ def _until(now: datetime, heard: datetime | None) -> datetime:
     return heard if heard and now < heard < now + _GRAIN else now
 
 
-def _is_told(state: State) -> bool:
+def _is_recorded(state: State) -> bool:
     return any(gap["reason"] == _DIED for gap in state.gaps)
 
 

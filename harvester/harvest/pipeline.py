@@ -67,7 +67,7 @@ class Storing:
         self._minutes = Minutes(self._progress, begun=self._synced_at)
         # How much of the open segment is on its way into the store.
         self._sent, self._sends_ahead = 0, self._store.composes
-        self._summarized_at, self._told = self._synced_at, self._progress.summary(claim.state)
+        self._summarized_at, self._last_summary = self._synced_at, self._progress.summary(claim.state)
 
     def add(self, batch: Batch) -> None:
         """Keep a batch, on disk at once where it asks for that."""
@@ -172,7 +172,7 @@ class Storing:
             upload.begin(self._parts.pieces(finished.name))
             if upload.name:
                 closing["upload"] = upload.name
-            tree: Tree = {"state": before.state, "closing": closing, "summary": self._told}
+            tree: Tree = {"state": before.state, "closing": closing, "summary": self._last_summary}
             self._pointer.write(_with_tails(tree, tails))
 
         self._uploads.put(f"the announcement of {finished.name}", announce)
@@ -205,11 +205,11 @@ class Storing:
         def write() -> None:
             tails = self._parts.copy_growing(known.growing, longest_tail=checkpoint.LONGEST_TAIL)
             now = timestamp(self._store.now())
-            self._told = {**summary, "updated": now}
-            self._pointer.write(_with_tails({"state": known.state, "summary": self._told}, tails))
+            self._last_summary = {**summary, "updated": now}
+            self._pointer.write(_with_tails({"state": known.state, "summary": self._last_summary}, tails))
             self._progress.update(now)
             if self._summary_is_due():
-                self._summary.write(self._told)
+                self._summary.write(self._last_summary)
                 self._summarized_at = self._clock.elapsed()
             stored()
             self._checkpointing.clear()

@@ -212,7 +212,7 @@ class Progress:
             summary["exit_code"] = int(outcome.exit_code)
         if counts := self._rule_counts():
             summary["rule_counts"] = counts
-        _tell_differences(summary, now)
+        _add_differences(summary, now)
         if now.missed:
             summary["missed_interval"] = now.missed
         if outcome.hint:
@@ -224,7 +224,7 @@ class Progress:
         return summary
 
 
-def _tell_differences(summary: HarvestSummary, now: _Standing) -> None:
+def _add_differences(summary: HarvestSummary, now: _Standing) -> None:
     """Add in what the harvest differs from what the collection asks for, and which version of it it uses."""
     if now.version:
         summary["collection_version"] = now.version

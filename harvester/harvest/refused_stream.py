@@ -67,7 +67,7 @@ class Holding:
                 refused = error
             if self.clock.elapsed() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
-            missed = self._told(refused, missed, state, before=before)
+            missed = self._recorded(refused, missed, state, before=before)
             if moved:
                 self.put(Batch(events=(moved,), sync=True))
                 continue
@@ -79,7 +79,7 @@ class Holding:
                 raise Stopped
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _told(
+    def _recorded(
         self, error: HarvesterError, earlier: MissedInterval | None, state: State, *, before: str
     ) -> MissedInterval | None:
         """Record that the network refuses the stream; returns the interval missed from then on, if any.

@@ -167,7 +167,7 @@ class SourceThread:
             put=self.inbox.put,
         )
         window = self.network.edges_a_second
-        context.progress.crawls(crawl.told() | ({"edges_a_second": window} if window else {}))
+        context.progress.crawls(crawl.summary() | ({"edges_a_second": window} if window else {}))
         return crawl
 
     def _note_refused_field(self, words: str) -> None:

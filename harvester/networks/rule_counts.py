@@ -11,7 +11,7 @@ from harvester.documents import Tree
 
 _MINUTE = 60.0
 # How many rules are listed; an account may have 25,000.
-_TOLD = 50
+_LISTED = 50
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class _Count:
         self._minute.add(count, now=now)
         self._hour.add(count, now=now)
 
-    def told(self, *, now: float) -> Tree:
+    def figures(self, *, now: float) -> Tree:
         return {
             "last_1m": sum(self._minute.last(4, now=now)),
             "last_15m": sum(self._hour.last(15, now=now)),
@@ -100,7 +100,7 @@ class RuleCounts:
                 self._since = now
             self._waiting.update(matched)
 
-    def told(self) -> Tree:
+    def figures(self) -> Tree:
         """The figures of all posts and of the rules with most of them; empty if nothing was counted."""
         now = self._clock.elapsed()
         with self._lock:
@@ -110,15 +110,15 @@ class RuleCounts:
             rates = self._second.rates(now=now)
             ranked = sorted(self._rules.items(), key=lambda each: (-each[1].total, each[0]))
             return {
-                "all": self._all.told(now=now),
+                "all": self._all.figures(now=now),
                 "per_second": {
                     "most": rates.most,
                     "least": rates.least,
                     "average": round(rates.average, 3),
                 },
-                "foreign": self._foreign.told(now=now),
+                "foreign": self._foreign.figures(now=now),
                 "rules_matched": len(ranked),
-                "rules": [{"id": rule, **count.told(now=now)} for rule, count in ranked[:_TOLD]],
+                "rules": [{"id": rule, **count.figures(now=now)} for rule, count in ranked[:_LISTED]],
             }
 
     def _count_waiting(self) -> None:

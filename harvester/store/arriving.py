@@ -94,20 +94,20 @@ class _Crc32:
 class _Digest:
     """A checksum that the server sent with an object."""
 
-    def __init__(self, told: str, digest: _Hash) -> None:
-        self._told, self._digest = told, digest
+    def __init__(self, sent: str, digest: _Hash) -> None:
+        self._sent, self._digest = sent, digest
         self.update = digest.update
 
     def check(self) -> None:
         found = b64encode(self._digest.digest()).decode()
-        if found != self._told:
-            raise BrokenAnswer(f"its checksum is {found} and not {self._told}")
+        if found != self._sent:
+            raise BrokenAnswer(f"its checksum is {found} and not {self._sent}")
 
 
 def _digest(headers: Mapping[str, str]) -> _Digest | None:
     """This project writes with SHA-256, other programs mostly with CRC32; one with a '-' is of parts."""
     for name, digest in (("sha256", hashlib.sha256), ("crc32", _Crc32)):
-        told = headers.get(f"x-amz-checksum-{name}", "")
-        if told and "-" not in told:
-            return _Digest(told, digest())
+        sent = headers.get(f"x-amz-checksum-{name}", "")
+        if sent and "-" not in sent:
+            return _Digest(sent, digest())
     return None

@@ -73,7 +73,7 @@ def _page(root: ElementTree.Element) -> dict[str, Any]:
     return _without_none(found)
 
 
-def told(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+def document(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     """What an answer tells in its document, which may be an error in spite of a good status."""
     try:
         root = ElementTree.fromstring(body.strip())

@@ -22,7 +22,7 @@ from harvester.clock import Clock, Stop
 from harvester.store.answers import BrokenAnswer
 from harvester.store.arriving import Arriving
 from harvester.store.connections import Connections, Limits, answered, pieces_of, size_of
-from harvester.store.replies import listing, parts_document, refusal, reply, told
+from harvester.store.replies import document, listing, parts_document, refusal, reply
 
 log = logging.getLogger("twarc-cloud")
 
@@ -139,7 +139,7 @@ class S3Requests:
         if operation == "list_objects_v2":
             return listing(operation, response.status, found, body)
         if operation in _TELLING:
-            return told(operation, response.status, found, body)
+            return document(operation, response.status, found, body)
         return reply(response.status, found)
 
     def _signing(self) -> Keys:

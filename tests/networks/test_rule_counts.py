@@ -73,7 +73,7 @@ def test_a_rule_is_counted_in_the_last_minutes_and_in_all() -> None:
     hands.seconds += 20 * 60
     counts.add({("b",): 10})
 
-    told = counts.told()
+    told = counts.figures()
     assert told["all"] == {"last_1m": 10, "last_15m": 10, "last_60m": 16, "total": 16}
     assert told["foreign"] == {"last_1m": 0, "last_15m": 0, "last_60m": 2, "total": 2}
     assert told["rules"] == [
@@ -83,16 +83,16 @@ def test_a_rule_is_counted_in_the_last_minutes_and_in_all() -> None:
     assert told["per_second"] == {"most": 10, "least": 0, "average": 0.167}
 
     hands.seconds += 60 * 60
-    assert counts.told()["all"] == {"last_1m": 0, "last_15m": 0, "last_60m": 0, "total": 16}
+    assert counts.figures()["all"] == {"last_1m": 0, "last_15m": 0, "last_60m": 0, "total": 16}
 
 
 def test_of_many_rules_those_with_most_posts_are_told_and_how_many_there_are() -> None:
     counts = RuleCounts(_Hands())
     counts.add({(str(number),): number for number in range(1, 300)})
-    told = counts.told()
+    told = counts.figures()
     assert told["rules_matched"] == 299
     assert [rule["id"] for rule in told["rules"]] == [str(number) for number in range(299, 249, -1)]
 
 
 def test_where_nothing_was_counted_nothing_is_told() -> None:
-    assert RuleCounts(_Hands()).told() == {}
+    assert RuleCounts(_Hands()).figures() == {}

@@ -275,7 +275,7 @@ class XClient(RulesApi, Client):
         """The answer as it is, for endpoints that return no posts or users."""
         url = self._url(endpoint.name)
         with self.billing.reserve(endpoint.name, stop=self._exchange.stop) as bill:
-            found = self._exchange.told(
+            found = self._exchange.ask_without_secrets(
                 endpoint, url, read, params=params, body=body, patience=patience, bill=bill
             )
             bill.came()

@@ -55,7 +55,7 @@ def test_posts_are_counted_by_the_rules_of_their_collection() -> None:
     tally = RuleTally("twarc-cloud:c:", counts)
     tags = [["c:a", "c:pack-1"], ["c:a", "other:b"], ["other:a"], [], ["c:a", "c:a"]]
     tally.count(_line({"matching_rules": [{"tag": f"twarc-cloud:{tag}"} for tag in each]}) for each in tags)
-    told = counts.told()
+    told = counts.figures()
     assert {rule["id"]: rule["total"] for rule in told["rules"]} == {"a": 3, "pack-1": 1}
     assert (told["all"]["total"], told["foreign"]["total"]) == (5, 2)
 

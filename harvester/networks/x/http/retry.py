@@ -227,7 +227,7 @@ class Exchange:
             self._sessions.refused(endpoint)
         raise self.error(problem, endpoint, headers, retry_after=closed)
 
-    def told(self, endpoint: Endpoint, url: str, read: Callable[[Answer], T], **how: Any) -> T:
+    def ask_without_secrets(self, endpoint: Endpoint, url: str, read: Callable[[Answer], T], **how: Any) -> T:
         """As `ask`, for an answer that is stored without its keys."""
         return self.ask(endpoint, url, lambda answer: read(self._printable(answer)), **how)
 

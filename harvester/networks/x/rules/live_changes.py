@@ -73,7 +73,7 @@ class LiveChanges:
         # By the clock that counts seconds: before when nothing begins, and when what failed is tried again.
         self._round_at, self._again_at = 0.0, float("inf")
         self._look_at = job.clock.elapsed() + _LOOK_SECONDS
-        self._told = ""
+        self._reported = ""
         # Since when rules are missing that are asked for.
         self._missing_since: datetime | None = None
 
@@ -124,7 +124,7 @@ class LiveChanges:
     def _take_over(self, edit: Edit, rules: tuple[Rule, ...]) -> None:
         self.collection, self._rules = edit.collection, rules
         self._asked = active_rules(edit.collection["filter"])
-        self._told = ""
+        self._reported = ""
         self._backoff.reset()
         self._job.edits.taken_over(edit)
 
@@ -133,9 +133,9 @@ class LiveChanges:
         pause = self._backoff.pause()
         self._again_at = self._job.clock.elapsed() + pause if again else float("inf")
         self._job.edits.not_yet(reason)
-        if reason == self._told:
+        if reason == self._reported:
             return []
-        self._told = reason
+        self._reported = reason
         log.warning("The stream continues with its current rules: %s", reason)
         return [self._event("rules pending", reason=reason)]
 
@@ -186,7 +186,7 @@ class LiveChanges:
         if not plan.add:
             self._delete(later)
             later = ()
-        return _Round(edit, plan.rules, later, self._told_of(edit, plan, since), requests=requests)
+        return _Round(edit, plan.rules, later, self._rules_event(edit, plan, since), requests=requests)
 
     def _add(self, rules: Sequence[Rule]) -> tuple[Problem, ...]:
         """Add live rules; if X refuses one, all of them are removed."""
@@ -215,12 +215,12 @@ class LiveChanges:
         self._delete(replaced)
         return ()
 
-    def _told_of(self, edit: Edit, plan: RulePlan, since: datetime) -> tuple[Tree, ...]:
+    def _rules_event(self, edit: Edit, plan: RulePlan, since: datetime) -> tuple[Tree, ...]:
         before, after = set(self._rules), set(plan.rules)
         event = self._event(
             "rules",
-            old=[rule.told for rule in self._rules if rule not in after],
-            new=[rule.told for rule in plan.rules if rule not in before],
+            old=[rule.to_tree() for rule in self._rules if rule not in after],
+            new=[rule.to_tree() for rule in plan.rules if rule not in before],
             in_force_from=timestamp(since),
             **_named(edit),
         )

@@ -27,8 +27,7 @@ class Rule:
     def body(self) -> dict[str, str]:
         return {"value": self.value, "tag": self.tag} if self.tag else {"value": self.value}
 
-    @property
-    def told(self) -> Tree:
+    def to_tree(self) -> Tree:
         """As an event has it."""
         return {"value": self.value, "tag": self.tag, "ids": list(self.ids)}
 

@@ -178,7 +178,7 @@ class _Walk:
 
     def _got_on(self, chain: Chain, page: Page, *, stood: int) -> Chain:
         self._empty, self._doubt = 0, ""
-        self._tell_shortage(before=page.newest_id, since=created(page.newest_id or "0"))
+        self._report_shortage(before=page.newest_id, since=created(page.newest_id or "0"))
         if page.missing:
             shortage = f"X spoke of {page.count} posts of a page and gave {page.distinct}"
             self._shortage = shortage, chain.oldest_id or page.newest_id or "0"
@@ -247,13 +247,13 @@ class _Walk:
 
     def leave(self) -> None:
         """Record the shortage that is not recorded yet, however the walk ended."""
-        self._tell_shortage(before=self._kept.since_id, since=self._beginning(self._kept))
+        self._report_shortage(before=self._kept.since_id, since=self._beginning(self._kept))
 
     def _over(self, chain: Chain) -> Chain:
         self.ended = True
         return replace(chain, over=True, unfinished="")
 
-    def _tell_shortage(self, *, before: str | None, since: datetime) -> None:
+    def _report_shortage(self, *, before: str | None, since: datetime) -> None:
         if self._shortage:
             reason, after = self._shortage
             self._shortage = None

@@ -185,7 +185,7 @@ def _set_rules(job: Job, records: StreamRecords) -> tuple[LiveChanges, list[Rule
     event: Tree = {
         "event": "rules",
         "at": timestamp(job.clock.now()),
-        "rules": [rule.told for rule in plan.rules],
+        "rules": [rule.to_tree() for rule in plan.rules],
         "in_force_from": timestamp(since),
     }
     if plan.foreign:

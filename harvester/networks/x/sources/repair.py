@@ -113,7 +113,7 @@ class _Repair:
     def run(self) -> None:
         self._stored = set(self._known())
         for gap in self._gaps:
-            if self._is_told(gap):
+            if self._is_closed(gap):
                 continue
             searches = list(self._searches(gap))
             for search in searches:
@@ -220,7 +220,7 @@ class _Repair:
         self._job.put(Batch(counts={"searches_unfinished": 1}))
         self._job.say(why)
 
-    def _is_told(self, gap: Tree) -> bool:
+    def _is_closed(self, gap: Tree) -> bool:
         return bool((self._progress.get(gap_key(gap)) or {}).get("done"))
 
     def _close(self, gap: Tree, searches: list[_Search]) -> None:

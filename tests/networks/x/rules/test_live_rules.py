@@ -50,7 +50,7 @@ def test_a_plan_tells_what_is_live_after_it_and_what_is_not_any_more() -> None:
     plan = plan_rules(wanted, live, prefix=_OURS)
 
     # X has a value once, and what it matches comes with the tag that it has there.
-    assert [rule.told for rule in plan.rules] == [
+    assert [rule.to_tree() for rule in plan.rules] == [
         {"value": "a", "tag": "theirs", "ids": ["2"]},
         {"value": "b", "tag": f"{_OURS}3", "ids": ["3"]},
     ]
