@@ -57,22 +57,22 @@ class FolderStore:
         return False
 
     def read(self, key: str) -> Stored:
-        path = self._path(key)
+        path = self.file_of(key)
         with translated(key), opened(path) as file:
             # One open file is one version, however often the name is given to another meanwhile.
             data, status = file.read(), os.fstat(file.fileno())
-        return Stored(data, _version(status), _modified(status))
+        return Stored(data, version_of(status), modified_at(status))
 
     def create(self, key: str, data: bytes) -> str:
-        path = self._path(key)
+        path = self.file_of(key)
         with self._written(key, data) as scratch:
             return self._link(scratch, path, key)
 
     def replace(self, key: str, data: bytes, *, version: str) -> str:
-        path = self._path(key)
+        path = self.file_of(key)
         with self._written(key, data) as scratch:
             _stamp(scratch)
-            written = _version(scratch.stat())
+            written = version_of(scratch.stat())
             with self._exclusive(key):
                 self._require_version(path, key, version)
                 scratch.replace(path)
@@ -94,7 +94,7 @@ class FolderStore:
         return self.upload(key, path, sha256=sha256)
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
-        target = self._path(key)
+        target = self.file_of(key)
         with translated(key), self._scratch() as scratch:
             try:
                 os.link(path, scratch)
@@ -111,12 +111,12 @@ class FolderStore:
                 return ""
 
     def download(self, key: str, path: Path) -> None:
-        source = self._path(key)
+        source = self.file_of(key)
         with translated(key), opened(source), whole(path) as partial:
             shutil.copyfile(source, partial)
 
     def remove(self, key: str, *, version: str | None = None) -> None:
-        path = self._path(key)
+        path = self.file_of(key)
         with translated(key), suppress(FileNotFoundError):
             with self._exclusive(key):
                 if version is not None:
@@ -128,7 +128,7 @@ class FolderStore:
     def entries(self, prefix: str) -> Iterator[Entry]:
         require_key(prefix)
         # What follows the last '/' is the beginning of a name.
-        top = self._path(prefix[: prefix.rfind("/") + 1])
+        top = self.file_of(prefix[: prefix.rfind("/") + 1])
         root = root_of(prefix)
         place = self._places[root]
         with translated(prefix):
@@ -137,18 +137,18 @@ class FolderStore:
                 if key.startswith(prefix):
                     with suppress(FileNotFoundError):
                         status = path.stat()
-                        yield Entry(key, status.st_size, _version(status), _modified(status))
+                        yield Entry(key, status.st_size, version_of(status), modified_at(status))
 
     def folders(self, prefix: str) -> Iterator[str]:
         with translated(prefix), suppress(FileNotFoundError):
-            below = sorted(path.name for path in self._path(prefix).iterdir() if path.is_dir())
+            below = sorted(path.name for path in self.file_of(prefix).iterdir() if path.is_dir())
             yield from (name for name in below if name not in _OTHERS)
 
     def now(self) -> datetime:
         # The clock of the file system, which on a network share is not this machine's.
         with translated(self.name), self._scratch() as scratch:
             scratch.touch()
-            return _modified(scratch.stat())
+            return modified_at(scratch.stat())
 
     def probe(self) -> bool:
         key = f"{ROOT}probe-{uuid.uuid4().hex}/probe.json"
@@ -171,16 +171,13 @@ class FolderStore:
             self.remove(key)
         return True
 
-    def _path(self, key: str) -> Path:
+    def file_of(self, key: str) -> Path:
+        """The path of a key's file."""
         require_key(key)
         root = root_of(key)
         if root not in self._places:
             raise outside(key)
         return self._places[root] / key.removeprefix(root)
-
-    def file_of(self, key: str) -> Path:
-        """The path of a key's file, for programs that open it directly."""
-        return self._path(key)
 
     def _files(self, top: Path) -> Iterator[Path]:
         def tell(error: OSError) -> None:
@@ -232,7 +229,7 @@ class FolderStore:
             except FileNotFoundError:
                 # Another process removed the last file, and with it the folder, at this very moment.
                 continue
-            version = _version(scratch.stat())
+            version = version_of(scratch.stat())
             with suppress(FileNotFoundError):
                 sync(path.parent)
             return version
@@ -261,7 +258,7 @@ class FolderStore:
 
     def _require_version(self, path: Path, key: str, version: str, *, gone_is_fine: bool = False) -> None:
         try:
-            current = _version(path.stat())
+            current = version_of(path.stat())
         except FileNotFoundError:
             if gone_is_fine:
                 raise
@@ -277,7 +274,8 @@ class FolderStore:
                 folder = folder.parent
 
 
-def _version(status: os.stat_result) -> str:
+def version_of(status: os.stat_result) -> str:
+    """The version of an object whose file has this status."""
     return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
@@ -291,7 +289,8 @@ def _stamp(path: Path) -> None:
     os.utime(path, ns=(drawn, drawn))
 
 
-def _modified(status: os.stat_result) -> datetime:
+def modified_at(status: os.stat_result) -> datetime:
+    """When it came into its place, by the file system's clock."""
     return datetime.fromtimestamp(status.st_mtime, UTC)
 
 

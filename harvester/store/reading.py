@@ -17,7 +17,7 @@ from harvester.clock import interruptible
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Store, Stored
 from harvester.store.disk import is_gone, opened, translated
-from harvester.store.folder import FolderStore
+from harvester.store.folder import FolderStore, modified_at, version_of
 from harvester.store.keys import ROOT
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ class FolderReader:
                 except FileNotFoundError:
                     # A harvest has removed it since.
                     continue
-                version = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
-                yield Entry(key, status.st_size, version, datetime.fromtimestamp(status.st_mtime, UTC))
+                yield Entry(key, status.st_size, version_of(status), modified_at(status))
 
     def folders(self, prefix: str) -> Iterator[str]:
         # Of a copy of one collection there are no others.
@@ -97,7 +96,7 @@ class FolderReader:
     def read(self, key: str) -> Stored:
         with translated(key), opened(self._path(key)) as file:
             status = os.fstat(file.fileno())
-            return Stored(file.read(), "", datetime.fromtimestamp(status.st_mtime, UTC))
+            return Stored(file.read(), "", modified_at(status))
 
     def pieces(self, key: str) -> Iterator[memoryview]:
         with translated(key), opened(self._path(key)) as file:

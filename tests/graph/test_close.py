@@ -219,7 +219,7 @@ def test_a_part_that_is_damaged_is_named(stage: Stage, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         in_parts(stage, [], "crawl.1", tmp_path, lives=FILES * (FILES + 1))
     damaged = next(key for key in parts_left(stage) if key.endswith("divided-0/0"))
-    path = FolderStore(Path(stage.store.name))._path(damaged)
+    path = FolderStore(Path(stage.store.name)).file_of(damaged)
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(HarvesterError, match="is damaged") as caught:
         in_parts(stage, [], "crawl.2", tmp_path)
@@ -259,7 +259,7 @@ def test_a_damaged_page_is_named_and_nothing_is_written(stage: Stage, tmp_path: 
     clear(stage)
     crawl = at(stage)
     segment, *_ = [each.key for each in stage.store.entries(crawl.keys.harvests) if "/users-2" in each.key]
-    path = FolderStore(Path(stage.store.name))._path(segment)
+    path = FolderStore(Path(stage.store.name)).file_of(segment)
     data = path.read_bytes()
     try:
         path.write_bytes(data[: len(data) // 2])

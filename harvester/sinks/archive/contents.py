@@ -13,12 +13,11 @@ from harvester.clock import moment
 from harvester.documents import object_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import manifest
-from harvester.sinks.archive.work_folder import WorkFile, WorkFolder
+from harvester.sinks.archive.work_folder import KnownFiles, RecordsFile, WorkFolder
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import (
     EVENTS,
-    ROOT,
     CollectionKeys,
     HarvestKeys,
     is_segment,
@@ -27,36 +26,14 @@ from harvester.store.keys import (
 )
 
 
-class _Side(msgspec.Struct):
-    """A side file that does not grow."""
-
-    size: int
-
-
-class _File(msgspec.Struct):
-    """A file of records, with its side file, where it has one, or with the size of that while it grows."""
-
-    name: str
-    size: int
-    posts: int = 0
-    side: _Side | int | None = None
-
-
-class _State(msgspec.Struct):
-    harvest: str
-    finished: list[_File] = []
-    segment: _File | None = None
-    sizes: dict[str, int] = {}
-
-
 class _Closing(msgspec.Struct):
-    file: _File
+    file: RecordsFile
 
 
 class _Checkpoint(msgspec.Struct):
     """Of checkpoint.json, which may hold the progress of 100,000 users, what is asked here."""
 
-    state: _State
+    state: KnownFiles
     closing: _Closing | None = None
 
 
@@ -134,7 +111,7 @@ def contents_here(work: WorkFolder) -> Contents:
     return Contents(files, events, posts=posts)
 
 
-def _extent_here(work: WorkFolder, file: WorkFile, *, whole: bool = True) -> Extent:
+def _extent_here(work: WorkFolder, file: RecordsFile, *, whole: bool = True) -> Extent:
     def extent(name: str, size: int) -> Extent:
         there = not whole or (work.folder / name).exists()
         return Extent("here" if there else "stored", size, whole=whole)
@@ -143,7 +120,7 @@ def _extent_here(work: WorkFolder, file: WorkFile, *, whole: bool = True) -> Ext
     return replace(extent(file.name, file.size), side=side)
 
 
-def _names(file: _File) -> list[str]:
+def _names(file: RecordsFile) -> list[str]:
     return [file.name, *([side_name(file.name)] if file.side else [])]
 
 
@@ -191,7 +168,7 @@ def opened_stored(store: Store, key: str) -> BinaryIO:
     """A stored file, from this machine's disk, where it takes no name; raises NotFound."""
     if isinstance(store, FolderStore):
         try:
-            return (store.root / key.removeprefix(ROOT)).open("rb")
+            return store.file_of(key).open("rb")
         except FileNotFoundError as error:
             raise NotFound(f"{key} is not in {store.name}.") from error
     # Read at once, as a connection that waits for a slow sink is closed meanwhile.

@@ -17,7 +17,7 @@ class _Side(msgspec.Struct):
     size: int
 
 
-class WorkFile(msgspec.Struct):
+class RecordsFile(msgspec.Struct):
     """A file of records, as far as it is synced, with its side file or, while it grows, the size of that."""
 
     name: str
@@ -30,22 +30,22 @@ class WorkFile(msgspec.Struct):
         return self.side.size if isinstance(self.side, _Side) else self.side or 0
 
 
-class _State(msgspec.Struct):
-    """Of a journal's first line, which is a whole state, what is asked here."""
+class KnownFiles(msgspec.Struct):
+    """The files that a harvest has by its state, in a checkpoint or the first line of a journal."""
 
     harvest: str
-    finished: list[WorkFile] = []
-    segment: WorkFile | None = None
+    finished: list[RecordsFile] = []
+    segment: RecordsFile | None = None
     sizes: dict[str, int] = {}
 
 
 class _Entry(msgspec.Struct):
-    finished: WorkFile | None = None
-    segment: WorkFile | None = None
+    finished: RecordsFile | None = None
+    segment: RecordsFile | None = None
     sizes: dict[str, int] | None = None
 
 
-_state = msgspec.json.Decoder(_State)
+_state = msgspec.json.Decoder(KnownFiles)
 _entry = msgspec.json.Decoder(_Entry)
 
 
@@ -76,8 +76,8 @@ class WorkFolder:
         self.folder = folder
         self.harvest = ""
         # By name: the files that no longer grow, and the one that does.
-        self.finished: dict[str, WorkFile] = {}
-        self.open: WorkFile | None = None
+        self.finished: dict[str, RecordsFile] = {}
+        self.open: RecordsFile | None = None
         self.events = 0
         self._path: Path | None = None
         self._file: BinaryIO | None = None
@@ -113,7 +113,7 @@ class WorkFolder:
             else:
                 self._learn_all(_state.decode(line))
 
-    def _learn_all(self, state: _State) -> None:
+    def _learn_all(self, state: KnownFiles) -> None:
         self.harvest = state.harvest
         self.finished = {file.name: file for file in state.finished}
         self.open = state.segment
