@@ -14,19 +14,19 @@ from harvester.collection.known import Known
 from harvester.collection.shards import require_no_shards
 from harvester.collection.workers import require_no_workers
 from harvester.documents import Collection, HarvestSummary, LockContent, Tree
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import HarvesterError
 from harvester.errors.files import in_words
 from harvester.harvest import missed_interval
 from harvester.harvest.app_lock import AppLock
 from harvester.harvest.claim import claim
 from harvester.harvest.context import Context
 from harvester.harvest.control import StopFile
-from harvester.harvest.crawl import SharedDepth, StoredCrawl, crawl_of_dead
+from harvester.harvest.crawl import SharedDepth, StoredCrawl
 from harvester.harvest.fenced_store import FencedStore
 from harvester.harvest.finalize import Ending
 from harvester.harvest.heartbeat_word import Heartbeat
 from harvester.harvest.lock import Lock
-from harvester.harvest.progress import INTERRUPTED, RUNNING, Outcome, Progress
+from harvester.harvest.progress import RUNNING, Outcome, Progress
 from harvester.harvest.recovery import recover, sweep
 from harvester.harvest.run import Run
 from harvester.harvest.source_thread import SourceThread
@@ -223,42 +223,20 @@ class Harvest:
             late_after=self._lock.late_after,
             lock=self._taken_over,
         )
-        if recovered:
-            # Its end needs the room of one collection itself, and makes another version of it.
-            self._valid = None
-            summary = recovered.summary
-            progress = Progress(
-                self.keys.id,
-                self.store.name,
-                recovered.work.state.harvest,
-                task=summary.get("task"),
-                refused_fields=summary.get("refused_fields") or (),
-                rule_counts=lambda: summary.get("rule_counts") or {},
-            )
-            progress.uses_version(summary.get("collection_version") or 0)
-            progress.change_waits(summary.get("change_waits") or "")
-            progress.crawls(summary.get("crawl") or crawl_of_dead(self.store, self.keys, progress.started))
-            outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
-            if summary["state"] != RUNNING:
-                # It had recorded how it ended, and died, or lost its store, on the last steps.
-                outcome = Outcome(
-                    summary["state"],
-                    summary["reason"],
-                    Exit(summary["exit_code"]),
-                    summary.get("hint", ""),
-                    summary.get("limit", ""),
-                    summary.get("needs_change", False),
-                )
-            else:
-                self.found_dead = progress.started
-            progress.end(outcome, at=timestamp(self.store.now()), missed=missed_interval.missed_in(summary))
-            ending = Ending(context.store, self.keys, recovered.work, recovered.used, progress.summary)
-            for what, step in ending.steps():
-                uploads.put(what, step)
-            uploads.drain()
-            recovered.work.remove()
-            # This machine may have an earlier folder of the same harvest, which knew less.
-            sweep(context.store, self.keys, self.work_root)
+        if recovered is None:
+            return
+        # Its end needs the room of one collection itself, and makes another version of it.
+        self._valid = None
+        progress = recovered.progress(context.store, self.keys)
+        if recovered.has_died:
+            self.found_dead = progress.started
+        ending = Ending(context.store, self.keys, recovered.work, recovered.used, progress.summary)
+        for what, step in ending.steps():
+            uploads.put(what, step)
+        uploads.drain()
+        recovered.work.remove()
+        # This machine may have an earlier folder of the same harvest, which knew less.
+        sweep(context.store, self.keys, self.work_root)
 
     def _require_app(self) -> None:
         """End this harvest where its app is another's since its lock had expired for a while."""

@@ -45,6 +45,18 @@ class Outcome:
 
     cause: BaseException | None = field(default=None, compare=False, repr=False)
 
+    @classmethod
+    def of(cls, summary: HarvestSummary) -> "Outcome":
+        """How a harvest ended by its harvest.json; a later version may have written that."""
+        return cls(
+            summary["state"],
+            summary.get("reason", ""),
+            Exit.of(summary.get("exit_code", Exit.ERROR)),
+            summary.get("hint", ""),
+            summary.get("limit", ""),
+            summary.get("needs_change", False),
+        )
+
 
 def completed(state: State, ended_by: list[str]) -> Outcome:
     """The outcome of a source that came to its end by itself; `ended_by` says what else ended it."""

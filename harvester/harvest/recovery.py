@@ -19,8 +19,9 @@ from harvester.documents.tail import Tail
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import checkpoint, finalize, missed_interval
 from harvester.harvest.checkpoint import Parts
+from harvester.harvest.crawl import crawl_of_dead
 from harvester.harvest.manifest import ALGORITHMS
-from harvester.harvest.progress import INTERRUPTED, RUNNING
+from harvester.harvest.progress import INTERRUPTED, RUNNING, Outcome, Progress
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State, Work, left_behind
 from harvester.networks.registry import network_of
@@ -42,6 +43,30 @@ class Recovered:
     work: Work
     used: Tree
     summary: HarvestSummary
+
+    @property
+    def has_died(self) -> bool:
+        """Whether it had not recorded how it ended; else it died, or lost its store, on the last steps."""
+        return self.summary["state"] == RUNNING
+
+    def progress(self, store: Store, keys: CollectionKeys) -> Progress:
+        """Its progress up to its end, of which harvest.json is made."""
+        summary = self.summary
+        progress = Progress(
+            keys.id,
+            store.name,
+            self.work.state.harvest,
+            task=summary.get("task"),
+            refused_fields=summary.get("refused_fields") or (),
+            rule_counts=lambda: summary.get("rule_counts") or {},
+        )
+        progress.uses_version(summary.get("collection_version") or 0)
+        progress.change_waits(summary.get("change_waits") or "")
+        progress.crawls(summary.get("crawl") or crawl_of_dead(store, keys, progress.started))
+        died = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
+        outcome = died if self.has_died else Outcome.of(summary)
+        progress.end(outcome, at=timestamp(store.now()), missed=missed_interval.missed_in(summary))
+        return progress
 
 
 def recover(

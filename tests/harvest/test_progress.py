@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from harvester.clock import SystemClock
-from harvester.harvest.progress import FAILED, RUNNING, Outcome, Progress
+from harvester.errors import Exit
+from harvester.harvest.progress import FAILED, RUNNING, STOPPED, Outcome, Progress
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch
@@ -104,3 +106,13 @@ def test_between_any_two_lines_of_an_end_it_is_not_over_or_has_all_of_it() -> No
     assert len(seen) > 3
     assert seen[-1] == over
     assert all(each in (running, over) for each in seen)
+
+
+def test_an_outcome_is_read_again_from_the_summary_also_of_a_later_version() -> None:
+    ended = Outcome(STOPPED, "enough", Exit.RETRY_LATER, "Buy credits.", "budget", needs_change=True)
+    progress = Progress("c", "store")
+    progress.end(ended, at=_AT)
+    summary = progress.summary(State(harvest=_AT, owner="me"))
+    assert Outcome.of(summary) == ended
+    summary["exit_code"] = 99
+    assert Outcome.of(summary) == replace(ended, exit_code=Exit.ERROR)
