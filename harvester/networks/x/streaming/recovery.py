@@ -63,17 +63,19 @@ class Recovery:
 
     def drop_old(self, read: StreamRead) -> list[str]:
         """Take the records that have come before the gap out of the read; the ids of those."""
-        kept: dict[int, str] = {}
-        self.brings_old = False
-        for number, post_id in enumerate(read.ids):
-            time = published(post_id)
-            self._went_back = self._went_back or (time is not None and time < self._since - BEYOND)
-            self.brings_old = self.brings_old or (time is not None and time < self._opened)
-            self._is_live = self._is_live or (time is not None and time >= self._opened)
-            if (time is None or time >= self._old) and post_id != self._last_id:
-                kept[number] = post_id
-        dropped = [post_id for number, post_id in enumerate(read.ids) if number not in kept]
-        if dropped:
-            read.lines = [read.lines[number] for number in kept]
-            read.ids = list(kept.values())
+        times = {post_id: published(post_id) for post_id in read.ids}
+        told = [time for time in times.values() if time]
+        self._went_back = self._went_back or any(time < self._since - BEYOND for time in told)
+        self._is_live = self._is_live or any(time >= self._opened for time in told)
+        self.brings_old = any(time < self._opened for time in told)
+        old = {post_id for post_id, time in times.items() if self._is_old(post_id, time)}
+        if not old:
+            return []
+        dropped = [post_id for post_id in read.ids if post_id in old]
+        records = zip(read.ids, read.lines, strict=True)
+        kept = [(post_id, line) for post_id, line in records if post_id not in old]
+        read.ids, read.lines = [post_id for post_id, _ in kept], [line for _, line in kept]
         return dropped
+
+    def _is_old(self, post_id: str, time: datetime | None) -> bool:
+        return (time is not None and time < self._old) or post_id == self._last_id
