@@ -18,13 +18,12 @@ from harvester.networks.x.matching import enrichment
 from harvester.networks.x.matching.conditions import Condition, condition_of
 from harvester.networks.x.matching.facts import facts_of, is_post
 from harvester.networks.x.matching.match import Match
-from harvester.networks.x.matching.reduced import reduced
+from harvester.networks.x.matching.reduced import matching_rules_in, reduced
 from harvester.networks.x.matching.rule_index import RuleIndex, Seen
 from harvester.networks.x.rules.collection_rules import PACK, CollectionRule, collection_rules
 from harvester.networks.x.rules.live_rules import tag_prefix
 
 _PACK = re.compile(rf":{PACK}\d+$")
-_NAMED, _BEHIND = b'"matching_rules":', b',"__twarc":'
 # Most posts match what others do: the number of answers that are remembered.
 _REMEMBERED = 2_000
 
@@ -80,9 +79,7 @@ class Attribution:
 
     def matched_line(self, line: bytes) -> list[Tree]:
         """As `matched`, of a line of a stream, which is not read where the network names each rule."""
-        # Within a text its quotation marks would be escaped.
-        at = line.rfind(_NAMED)
-        part = line[at : line.rfind(_BEHIND)] if at >= 0 else b""
+        part = matching_rules_in(line)
         tagged = self._tagged.get(part)
         if tagged is None and (tagged := self._tagged_by(object_in(b"{" + part + b"}"))):
             _remember(self._tagged, part, tagged)

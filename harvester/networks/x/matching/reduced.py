@@ -43,6 +43,14 @@ class _Record(TypedDict, total=False):
 
 
 _reduced = msgspec.json.Decoder(_Record)
+_NAMED, _BEHIND = b'"matching_rules":', b',"__twarc":'
+
+
+def matching_rules_in(line: bytes) -> bytes:
+    """The member of a stored record that names the rules which it matched; empty if it has none."""
+    # Within a text its quotation marks would be escaped.
+    at = line.rfind(_NAMED)
+    return line[at : line.rfind(_BEHIND)] if at >= 0 else b""
 
 
 def reduced(line: bytes) -> Tree:

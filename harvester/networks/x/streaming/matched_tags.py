@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import msgspec
 
 from harvester.networks.rule_counts import RuleCounts
+from harvester.networks.x.matching.reduced import matching_rules_in
 
-_NAMED, _BEHIND = b'"matching_rules":', b',"__twarc":'
 # Most posts match what others do: the number of answers that are remembered, and the size of one in bytes.
 _REMEMBERED, _LENGTH = 2_000, 2_000
 
@@ -34,9 +34,7 @@ class MatchedTags:
         return Counter(map(self._tags, lines))
 
     def _tags(self, line: bytes) -> tuple[str, ...]:
-        # Within a text its quotation marks would be escaped.
-        at = line.rfind(_NAMED)
-        part = line[at : line.rfind(_BEHIND)] if at >= 0 else b""
+        part = matching_rules_in(line)
         known = self._known.get(part)
         if known is not None:
             return known
