@@ -20,14 +20,12 @@ from harvester.networks.x.rules.live_rules import plan_rules, refusal, tag_prefi
 from harvester.networks.x.rules.volume import matched, requests
 from harvester.networks.x.rules.volume import volumes as rule_volumes
 from harvester.networks.x.rules.wanted import active_rules
+from harvester.networks.x.sources.search_pages import LEAST, PAGE
+from harvester.networks.x.sources.timeline_depth import DEPTH
 from harvester.text import counted
 
-_TIMELINE_DEPTH = 3200
 # docs.x.com, "Rate limits": of an app.
 _COUNTS_A_WINDOW = 300
-_PAGE = {False: 100, True: 500}
-# Of a search: X takes no smaller number.
-_SMALLEST = 10
 # Neither a post nor an account has this id, so that asking for it is not billed.
 _NOBODYS = "1"
 
@@ -42,7 +40,7 @@ def least_cost(tree: Collection) -> float:
     if is_crawl(tree):
         return graph_checks.price_of_edges(1)
     archive = (tree.get("search") or {}).get("archive")
-    return 0.0 if is_stream(tree) else price("", posts=_PAGE[bool(archive)])
+    return 0.0 if is_stream(tree) else price("", posts=PAGE[bool(archive)])
 
 
 def _timelines(tree: Collection) -> Iterator[Check]:
@@ -53,12 +51,12 @@ def _timelines(tree: Collection) -> Iterator[Check]:
     counts = [user.get("tweet_count") for user in users.values() if not user.get("since_id")]
     known = [each for each in counts if isinstance(each, int) and each >= 0]
     new, unknown = len(counts), len(counts) - len(known)
-    posts = sum(min(each, _TIMELINE_DEPTH) for each in known) + unknown * _TIMELINE_DEPTH
+    posts = sum(min(each, DEPTH) for each in known) + unknown * DEPTH
     most = price("users/:id/tweets", posts=posts)
     yield Check(
         "users", True, f"{len(users):,}, of which {new:,} {'was' if new == 1 else 'were'} never harvested."
     )
-    depth = f", {unknown:,} of them estimated at {_TIMELINE_DEPTH:,} posts because not looked up"
+    depth = f", {unknown:,} of them estimated at {DEPTH:,} posts because not looked up"
     words = f"at most ${most:,.2f} for what the new ones have posted until now{depth if unknown else ''}"
     yield Check("cost", True, f"{words}; each post after that costs ${price('', posts=1)}.")
     yield _look_ups(tree)
@@ -86,7 +84,7 @@ def _search(tree: Collection) -> Iterator[Check]:
     length = len(search["query"])
     hint = "" if length <= most else "Shorten it, or split it among collections."
     yield Check("query", length <= most, f"{length} characters; at most {most} are allowed.", hint)
-    yield _limit(search, more=_SMALLEST - 1)
+    yield _limit(search, more=LEAST - 1)
 
 
 def _filter(tree: Collection) -> Iterator[Check]:

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from harvester.clock import moment, timestamp
 from harvester.documents import RepairSection, Tree
@@ -35,13 +34,10 @@ from harvester.networks.x.post_ids import first_id_at
 from harvester.networks.x.repair.trimmed import trimmed
 from harvester.networks.x.sources.chain_end import Follower
 from harvester.networks.x.sources.pagination import Chain
+from harvester.networks.x.sources.search_pages import LEAST, PAGE, SearchPages
 
 log = logging.getLogger("twarc-cloud")
 
-_PAGE = {False: 100, True: 500}
-_LEAST = 10
-# As for a search: the archive fails at large pages for minutes.
-_SMALLER, _FAILURES = 100, 3
 _MOMENT = timedelta(milliseconds=1)
 _NOTHING = Batch()
 # In a patch, which removes what is null.
@@ -149,11 +145,12 @@ class _Repair:
         chain = begun = Chain.resumed(resume) if resume else search.chain
         follower = Follower(
             replace(self._job, put=self._put),
-            page_size=_PAGE[self._archive],
-            least=_LEAST,
+            page_size=PAGE[self._archive],
+            least=LEAST,
             always_confirms=True,
         )
-        asks = _Asks(self._job, search, follower)
+        pages = SearchPages(self._job.client, follower, search.query, search.archive)
+        asks = _Asks(self._job, search, pages)
         try:
             for page, chain in follower.follow(begun, asks.page):
                 self._keep(search, page, chain)
@@ -254,14 +251,14 @@ class _Asks:
 
     job: Job
     search: _Search
-    follower: Follower
+    pages: SearchPages
 
     def page(self, chain: Chain) -> tuple[Chain, Page | None]:
         """The next page, and the chain it belongs to, which continues by id where X refuses its token."""
         if self.job.stop.requested:
             raise Stopped
         try:
-            return chain, self._asked(chain)
+            return chain, self.pages.ask(chain)
         except XError as error:
             if error.outcome is not ApiCode.BAD_REQUEST or not chain.token:
                 raise
@@ -270,26 +267,4 @@ class _Asks:
             # Before its first post a chain has no other end than that of its span.
             until = chain.oldest_id or self.search.chain.until_id
             chain = replace(chain, token=None, until_id=until)
-            return chain, self._asked(chain)
-
-    def _asked(self, chain: Chain) -> Page:
-        size = self.follower.size(chain)
-        try:
-            return self._searched(chain, size=size)
-        except XError as error:
-            if size <= _SMALLER or error.problem.status < 500:
-                raise
-            self.follower.page_size = _SMALLER
-            return self._searched(chain, size=_SMALLER)
-
-    def _searched(self, chain: Chain, *, size: int) -> Page:
-        more: dict[str, Any] = {"failures": _FAILURES} if size > _SMALLER else {}
-        return self.job.client.search(
-            self.search.query,
-            archive=self.search.archive,
-            since_id=chain.since_id,
-            until_id=chain.until_id,
-            token=chain.token,
-            max_results=size,
-            **more,
-        )
+            return chain, self.pages.ask(chain)

@@ -20,14 +20,10 @@ from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import created
 from harvester.networks.x.sources.chain_end import Follower
 from harvester.networks.x.sources.pagination import Chain, gap
+from harvester.networks.x.sources.search_pages import LEAST, PAGE, SearchPages
 
 log = logging.getLogger("twarc-cloud")
 
-_PAGE = {False: 100, True: 500}
-_LEAST = 10
-# The archive fails at large pages for minutes, while it gives smaller ones. After this many failures of a
-# large page the smaller one is asked for, until the harvest ends.
-_SMALLER, _FAILURES = 100, 3
 _WINDOW = timedelta(days=7)
 # X finds a post about half a minute after it was published.
 _INDEXED = timedelta(minutes=1)
@@ -35,9 +31,6 @@ _INDEXED = timedelta(minutes=1)
 _WAITED = timedelta(hours=1)
 # A search that finds nothing changes its collection once in a while, and not each time.
 _NOTED = timedelta(days=1)
-
-# Without a beginning X's archive goes back 30 days only; a time and an id cannot be given together.
-_FIRST_DAY, _FIRST_POST = "2006-03-21T00:00:00Z", "20"
 
 # What X answers when a token or an until_id cannot be used any more.
 _NO_LONGER = {ApiCode.STALE_SINCE_ID, ApiCode.BAD_REQUEST}
@@ -64,11 +57,12 @@ class _Search:
         self._allowed = _WAITED
         self._follower = Follower(
             job,
-            page_size=_PAGE[self._archive],
-            least=_LEAST,
+            page_size=PAGE[self._archive],
+            least=LEAST,
             reach=None if self._archive else _WINDOW,
             always_confirms=True,
         )
+        self._pages = SearchPages(job.client, self._follower, self._query, self._archive, self._note)
 
     def run(self) -> None:
         self._start_anew_if_the_query_changed()
@@ -160,7 +154,7 @@ class _Search:
             if self._job.stop.requested:
                 raise Stopped
             try:
-                return chain, self._ask(chain)
+                return chain, self._pages.ask(chain, most=self._left)
             except XError as error:
                 if error.outcome not in _NO_LONGER:
                     raise
@@ -175,32 +169,6 @@ class _Search:
                     return chain, None
                 else:
                     raise
-
-    def _ask(self, chain: Chain) -> Page:
-        size = self._follower.size(chain)
-        if self._left is not None:
-            size = max(_LEAST, min(size, self._left))
-        try:
-            return self._asked(chain, size=size)
-        except XError as error:
-            if size <= _SMALLER or error.problem.status < 500:
-                raise
-            self._follower.page_size = _SMALLER
-            self._note("smaller pages", f"{size} posts at once: {error.problem.detail}")
-            return self._asked(chain, size=_SMALLER)
-
-    def _asked(self, chain: Chain, *, size: int) -> Page:
-        from_the_first = self._archive and not chain.since_id
-        return self._job.client.search(
-            self._query,
-            archive=self._archive,
-            since_id=_FIRST_POST if from_the_first and chain.until_id else chain.since_id,
-            until_id=chain.until_id,
-            start_time=_FIRST_DAY if from_the_first and not chain.until_id else None,
-            token=chain.token,
-            max_results=size,
-            failures=_FAILURES if size > _SMALLER else None,
-        )
 
     def _record_stale(self, since_id: str) -> None:
         """The posts between since_id and the beginning of X's window cannot be had by a recent search."""
