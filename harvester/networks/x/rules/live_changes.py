@@ -117,6 +117,9 @@ class LiveChanges:
             self._gone, self._again_at = done.gone, float("inf")
         if done.refused:
             self._job.edits.not_yet(done.refused)
+            if self._missing_since:
+                # Room was made for what X accepted when it was asked before: the old rules are gone.
+                self._again_at = self._job.clock.elapsed() + self._backoff.pause()
         elif done.edit:
             self._take_over(done.edit, done.rules)
         return list(done.events)
