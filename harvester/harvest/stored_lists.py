@@ -79,7 +79,7 @@ class StoredLists:
         self._scratch.mkdir(exist_ok=True)
         here = self._here(harvest)
         name = "".join(filter(str.isdigit, harvest))[:14]
-        found = self._edges[harvest] = _Edges(self._scratch / f"{name}.jsonl")
+        found = _Edges(self._scratch / f"{name}.jsonl")
         packed = self._scratch / f"{name}.gz"
         entries = [entry.key for entry in self._store.entries(here.file(EDGES))]
         bad = [f"{key} is missing" for key in self._named(here) if key not in entries]
@@ -99,6 +99,8 @@ class StoredLists:
                 each.rstrip("."),
                 self._keys.id,
             )
+        # Not before: of a store that was away meanwhile, all of it is asked for again.
+        self._edges[harvest] = found
         return found
 
     def _named(self, here: HarvestKeys) -> Iterator[str]:

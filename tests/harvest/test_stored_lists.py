@@ -7,9 +7,11 @@ import orjson
 import pytest
 
 from harvester.clock import moment
+from harvester.errors import StoreAway
 from harvester.harvest.stored_lists import StoredLists
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
+from tests.support.stores import Wrapped
 
 _KEYS = CollectionKeys("c")
 _ONE, _OTHER = "2026-11-23T09:00:00.000000+00:00", "2026-11-24T09:00:00.000000+00:00"
@@ -42,6 +44,26 @@ def test_the_pages_of_one_list_are_read_from_all_its_harvests(lists: StoredLists
     assert list(lists.ids([_ONE], "1", "followers", "before")) == ["8"]
     assert list(lists.ids([_ONE], "1", "following", "a")) == []
     assert lists.end(_ONE, "1", "followers") is None
+
+
+class _AwayOnce(Wrapped):
+    """Of each harvest the second file of edges cannot be had at first."""
+
+    is_away = True
+
+    def download(self, key: str, path: Path) -> None:
+        if self.is_away and key.endswith("2.jsonl.gz"):
+            self.is_away = False
+            raise StoreAway("It is away.")
+        self.store.download(key, path)
+
+
+@pytest.mark.usefixtures("lists")
+def test_lists_that_were_read_in_part_when_the_store_went_away_are_read_again(tmp_path: Path) -> None:
+    again = StoredLists(_AwayOnce(FolderStore(tmp_path / "collections")), _KEYS, tmp_path / "again")
+    with pytest.raises(StoreAway):
+        list(again.ids([_ONE], "1", "followers", "a"))
+    assert list(again.ids([_ONE], "1", "followers", "a")) == ["5", "6", "7"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "not gzip", "no edges", "missing"])
