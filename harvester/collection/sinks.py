@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from harvester.collection.kafka_sink import HOST, KAFKA_KEYS, KAFKA_NEEDS, PORT, kafka_problems
@@ -19,7 +20,7 @@ _URL = re.compile(
     rf"(?::{PORT})?(?:[/?][!-~]*)?",
     re.ASCII,
 )
-_BEGIN = re.compile(r"start|now|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|\+00:00)?)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|\+00:00)?)?")
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,16 @@ def _common_problems(entry: Tree, where: str) -> Iterator[str]:
         # The value may be the secret itself.
         yield f'{where}.secret must say where the secret is: "ssm:/path" or "env:NAME", never hold it.'
     yield from _enrich_problems(entry, where)
-    if not _is_text(begin, _BEGIN):
+    if begin not in ("start", "now") and not _is_date(begin):
         yield f'{where}.from is {begin!r}; use "start", "now", or a date such as 2026-11-23.'
+
+
+def _is_date(value: Any) -> bool:
+    """Whether it is a date that there is, in the form that is offered."""
+    try:
+        return _is_text(value, _DATE) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 def _enrich_problems(entry: Tree, where: str) -> Iterator[str]:

@@ -31,6 +31,7 @@ def test_a_collection_of_any_kind_may_have_sinks() -> None:
         ({"type": "stdout", "name": "a/b"}, "sinks[1].name is 'a/b'; use up to 50 letters"),
         ({"type": "stdout", "name": 7}, "sinks[1].name is 7;"),
         ({"type": "stdout", "from": "yesterday"}, "sinks[1].from is 'yesterday'; use "),
+        ({"type": "stdout", "from": "2026-02-30"}, "sinks[1].from is '2026-02-30'; use "),
         ("stdout", "Sink 1 is not an object."),
         ({"type": ["stdout"]}, "sinks[1].type is ['stdout'], which is not a type of sink."),
     ],
