@@ -1,5 +1,6 @@
 """A harvest claims its own folder in the store and on this machine before it collects anything."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,7 @@ from harvester.clock import moment, timestamp
 from harvester.collection.begun_crawl import section_of
 from harvester.collection.kinds import is_crawl
 from harvester.collection.secrets import without_secrets
-from harvester.documents import Collection
+from harvester.documents import Collection, text_in
 from harvester.errors import Conflict
 from harvester.harvest import missed_interval
 from harvester.harvest.context import Context
@@ -68,5 +69,9 @@ def _behind_its_crawl(context: Context, collection: Collection) -> datetime:
     begun = (section_of(collection).get("crawl") or {}).get("started")
     if not is_crawl(collection) or not begun:
         return datetime.min.replace(tzinfo=UTC)
-    last = missed_interval.last(context.store, context.keys).get("harvest_id")
-    return max(moment(each) for each in (begun, last) if each) + timedelta(seconds=1)
+    after = moment(begun)
+    # Where last_harvest.json is damaged, the clock alone counts, as for any other collection.
+    with suppress(ValueError):
+        last = missed_interval.last(context.store, context.keys)
+        after = max(after, moment(text_in(last, "harvest_id")))
+    return after + timedelta(seconds=1)

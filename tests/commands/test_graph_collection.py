@@ -72,6 +72,7 @@ def test_a_template_is_filled_in_checked_and_priced(person: Person, seeds: list[
         ({"select": {"min_folowers": 1}}, "min_followers"),
         ({"approve": "within_budget"}, "which needs a budget_usd"),
         ({"crawl": {"depth": "deep"}}, "graph.crawl.depth is 'deep'"),
+        ({"crawl": {"started": "today"}}, "graph.crawl.started is 'today'; it must be a time"),
         ([], "Graph is not properly structured."),
     ],
 )

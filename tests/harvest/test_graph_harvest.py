@@ -65,6 +65,9 @@ def test_the_depth_of_the_seeds_is_written_once_and_no_list_is_read_twice(stage:
     second = stage.harvest("again")
     assert second.summary["billed"]["users"] == 0
     assert second.summary["crawl"] == {**first.summary["crawl"], "users": 0}
+    version = stage.store.read(keys.last_harvest).version
+    stage.store.replace(keys.last_harvest, b'{"harvest_id": "damaged"}', version=version)
+    assert stage.harvest("again").outcome.state == COMPLETE
 
 
 def test_a_clock_that_was_set_back_hides_no_harvest_of_a_crawl_and_no_list_is_paid_for_twice(

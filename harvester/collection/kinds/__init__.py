@@ -15,8 +15,8 @@ KINDS: Mapping[str, Kind] = {
 ALL: Mapping[str, Kind] = {**KINDS, repair.KIND.name: repair.KIND}
 
 STREAMS = tuple(name for name, kind in KINDS.items() if kind.is_stream)
-# What a harvest of comes to its end by itself, and so may be scheduled.
 CRAWLS = tuple(name for name, kind in KINDS.items() if kind.is_crawl)
+# Their harvests end by themselves, and so may be scheduled.
 FINITE = tuple(name for name, kind in KINDS.items() if not kind.is_stream)
 WITH_USERS = tuple(name for name, kind in KINDS.items() if kind.has_users)
 
