@@ -136,7 +136,9 @@ class Lock:
         log.warning(
             "%s is dated %.0f s ahead of the store's clock, which was set back. "
             "Waiting %.0f s for its owner to renew it.",
-            *(self._key, ahead.total_seconds(), ttl_of(current)),
+            self._key,
+            ahead.total_seconds(),
+            ttl_of(current),
         )
         self._clock.wait(self._stop, ttl_of(current) + _GRAIN.total_seconds())
         found = stored_at(self._store, self._key)

@@ -246,7 +246,8 @@ def _fetched(
     """The work folder anew, for its machine is gone."""
     # The state keeps the name of its owner; the folder gets ours, for the other may still exist, asleep.
     return Work.fetched(
-        *(root, known),
+        root,
+        known,
         owner=owner,
         fill=lambda folder: checkpoint.fetch_parts(store, here, known, folder, tails=tails),
     )

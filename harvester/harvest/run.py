@@ -76,12 +76,12 @@ class Run:
         self.uploads.put("the time of the end", lambda: self._note_end(outcome, at=context.store.now()))
         self.uploads.drain()
         ending = Ending(
-            context.store,
-            context.keys,
-            claim.work,
-            self.source.collection,
-            context.progress.summary,
-            claim.manifests,
+            store=context.store,
+            keys=context.keys,
+            work=claim.work,
+            used=self.source.collection,
+            summary=context.progress.summary,
+            manifests=claim.manifests,
         )
         for what, step in ending.steps():
             self.uploads.put(what, step)

@@ -73,14 +73,14 @@ class SourceThread:
         try:
             if is_stream(self.collection):
                 holding = Holding(
-                    self.network,
-                    self.waits_for or _never,
-                    context.clock,
-                    context.stop,
-                    self.inbox.put,
-                    context.progress.waits,
-                    self._move,
-                    self.edits.ending if self.network.changes_streams else nullcontext,
+                    network=self.network,
+                    waits_for=self.waits_for or _never,
+                    clock=context.clock,
+                    stop=context.stop,
+                    put=self.inbox.put,
+                    say=context.progress.waits,
+                    moves=self._move,
+                    ends_by_edit=self.edits.ending if self.network.changes_streams else nullcontext,
                 )
                 holding.collect(self._collect, self.missed, state=state)
             else:

@@ -41,7 +41,6 @@ class Uploads:
         self._clock, self._stop = clock, stop
         self._patience, self._patience_after_stop = patience, patience_after_stop
         self._queue: queue.Queue[UploadTask | None] = queue.Queue(room)
-        self._ended = Stop()
         self._failure: BaseException | None = None
         self.trouble = ""
         self._worker = in_background(self._work, name="uploads")
@@ -127,6 +126,6 @@ class Uploads:
     def _rest(self, seconds: float) -> None:
         # A stop cuts the pause short once; after that the shorter patience counts.
         if self._stop.requested:
-            self._clock.wait(self._ended, min(seconds, 1.0))
+            self._clock.wait(Stop(), min(seconds, 1.0))
         else:
             self._clock.wait(self._stop, seconds)

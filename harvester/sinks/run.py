@@ -76,17 +76,17 @@ class SinkRun:
                 dead = DeadLetters(self.store, self.asked, owner=owner)
                 backlog = Backlog(self.store, self.keys, self.clock)
                 follower = Follower(
-                    archive,
-                    sink,
-                    self._messages(),
-                    figures,
-                    dead,
-                    backlog,
-                    self.clock,
-                    self.stop,
-                    state,
-                    self.tell,
-                    self.finish,
+                    archive=archive,
+                    sink=sink,
+                    messages=self._messages(),
+                    figures=figures,
+                    dead=dead,
+                    backlog=backlog,
+                    clock=self.clock,
+                    stop=self.stop,
+                    state=state,
+                    tell=self.tell,
+                    finish=self.finish,
                 )
                 follower.run(follow=follow)
                 archive.close()
@@ -121,7 +121,8 @@ class SinkRun:
             when = self.store.now() if self.begin == NOW else moment_of(self.begin)
             position = position_at(self.store, self.keys, when)
         return Archive(
-            *(self.store, self.keys),
+            self.store,
+            self.keys,
             position=position,
             work_root=self.work_root,
             only=self.only,
@@ -145,7 +146,9 @@ class SinkRun:
         enrichment = None
         if entry.get("enrich"):
             enrichment = Enrichment(
-                *(network, self.keys.id, partial(history.versions_used, self.store, self.keys)),
+                network,
+                self.keys.id,
+                partial(history.versions_used, self.store, self.keys),
                 traptor_names=bool(entry.get("traptor_names")),
                 backfill=self.repairs,
             )

@@ -126,14 +126,14 @@ class _Repair:
             live = frozenset([*unseen, *(rule for query in queries for rule in query.get("rules") or ())])
             for query in queries:
                 yield _Search(
-                    moment(span["from"]),
-                    moment(span["to"]),
-                    query["query"],
-                    tuple(query.get("rules") or ()),
-                    self._archive,
-                    gap["harvest"],
-                    live,
-                    again_key(gap),
+                    since=moment(span["from"]),
+                    until=moment(span["to"]),
+                    query=query["query"],
+                    rules=tuple(query.get("rules") or ()),
+                    archive=self._archive,
+                    harvest=gap["harvest"],
+                    live=live,
+                    again=again_key(gap),
                 )
 
     def _of(self, search: _Search) -> Tree:
