@@ -73,6 +73,7 @@ def test_a_template_is_filled_in_checked_and_priced(person: Person, seeds: list[
         ({"approve": "within_budget"}, "which needs a budget_usd"),
         ({"crawl": {"depth": "deep"}}, "graph.crawl.depth is 'deep'"),
         ({"crawl": {"started": "today"}}, "graph.crawl.started is 'today'; it must be a time"),
+        ({"crawl": {"approved": {"1": "all"}}}, "graph.crawl.approved is {'1': 'all'}; it must be an object"),
         ([], "Graph is not properly structured."),
     ],
 )

@@ -7,6 +7,7 @@ from harvester.collection import selection
 from harvester.collection.begun_crawl import BEGUN
 from harvester.collection.kinds.kind import (
     COUNT,
+    DOLLARS,
     OBJECT,
     TIME,
     Kind,
@@ -22,7 +23,7 @@ from harvester.documents import CompactUsers, Tree
 from harvester.text import counted
 
 _LEARNED = ("crawl", "last_crawl")
-_CRAWL_SHAPES = {"started": TIME, BEGUN: OBJECT, "depth": COUNT, "approved": OBJECT, "chains": OBJECT}
+_CRAWL_SHAPES = {"started": TIME, BEGUN: OBJECT, "depth": COUNT, "approved": DOLLARS, "chains": OBJECT}
 _OF_LISTS = ("lists", "newest_first")
 # What each may be; the first is the default.
 CHOICES: Mapping[str, tuple[str, ...]] = {

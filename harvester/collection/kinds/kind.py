@@ -97,11 +97,16 @@ def _is_time(text: str) -> bool:
         return False
 
 
+def _are_dollars(value: Any) -> bool:
+    return isinstance(value, dict) and all(type(usd) in (int, float) for usd in value.values())
+
+
 # What a value that a harvest learned must be, for people, and whether one is.
 Shape = tuple[str, Callable[[Any], bool]]
 TEXT: Shape = ("text", lambda value: isinstance(value, str))
 OBJECT: Shape = ("an object", lambda value: isinstance(value, dict))
 TIME: Shape = ("a time", lambda value: isinstance(value, str) and _is_time(value))
+DOLLARS: Shape = ("an object of dollars", _are_dollars)
 COUNT: Shape = ("a whole number from 0", lambda value: type(value) is int and value >= 0)
 
 
