@@ -5,10 +5,11 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.clock import Backoff, Clock, Stop
+from harvester.clock import Backoff, Clock, Stop, in_background
 from harvester.compute.stream_end import Membership, is_over
 from harvester.compute.task_log import marked
 from harvester.errors import Exit, HarvesterError
@@ -89,7 +90,7 @@ class SharedTask:
 
     def _start(self, stream: _Stream) -> None:
         stream.over = bool(stream.began) and self._has_left(stream)
-        if stream.over:
+        if stream.over or self.stop.requested:
             return
         stream.began, stream.looks_without = self.clock.elapsed(), 0
         stream.process = subprocess.Popen(
@@ -147,20 +148,31 @@ class SharedTask:
 
     def _is_over(self, stream: _Stream, code: int) -> bool:
         try:
-            return is_over(self.store, CollectionKeys(stream.id), code)
+            return self._answered(lambda: is_over(self.store, CollectionKeys(stream.id), code))
         except HarvesterError as away:
             log.warning("%s: cannot read how it ended: %s", stream.id, away)
             return False
 
     def _has_left(self, stream: _Stream) -> bool:
         try:
-            left = self.membership.has_left(self.store, CollectionKeys(stream.id))
+            left = self._answered(lambda: self.membership.has_left(self.store, CollectionKeys(stream.id)))
         except HarvesterError as away:
             log.warning("%s: cannot read whether it was stopped: %s", stream.id, away)
             return False
         if left:
             log.info("%s: the stream was stopped or has ended, and is not started.", stream.id)
         return left
+
+    def _answered(self, ask: Callable[[], bool]) -> bool:
+        """What the store says; False if a stop is requested first.
+
+        A silent store takes minutes to fail, and AWS kills a task two minutes after its stop.
+        """
+        answer = in_background(ask, name="store")
+        while not wait([answer], timeout=_PAUSE).done:
+            if self.stop.requested:
+                return False
+        return answer.result()
 
     def _end(self, streams: Sequence[_Stream]) -> None:
         """Let all processes end in the time that there is, at once; what does not is killed."""

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,10 @@ from harvester.clock import Stop
 from harvester.compute.shared_task import SharedTask
 from harvester.compute.stream_end import Membership
 from harvester.errors import Exit
+from harvester.store import Stored
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
+from tests.support.cli_session import until
 from tests.support.stores import HandClock
 
 _WITHIN = 60.0
@@ -141,3 +144,28 @@ def test_one_that_hangs_is_killed_and_started_again(tmp_path: Path, caplog: pyte
     assert [message for message in caplog.messages if "hangs; killing it" in message]
     assert "hangs: the harvest ended with signal 9" in caplog.text
     assert "lives: the harvest ended" not in caplog.text
+
+
+def test_a_stop_is_heard_while_the_store_does_not_answer(tmp_path: Path) -> None:
+    began, hears, heard = (tmp_path / name for name in ("began", "hears", "heard"))
+    stop, answers = Stop(), threading.Event()
+    answered = list[bool]()
+
+    class Silent(FolderStore):
+        def read(self, key: str) -> Stored:
+            if began.exists():
+                until(hears.exists)
+                stop.request("SIGTERM")
+                answered.append(answers.wait(10))
+            return super().read(key)
+
+    scripts = {
+        "ends": f"touch {began}; exit {Exit.RETRY_LATER:d}",
+        "hears": f"trap 'touch {heard}; exit 0' TERM; touch {hears}; while :; do sleep 0.01; done",
+    }
+    task = _task(tmp_path, _Hands(lambda _: 0.0), stop, scripts)
+    task.store = Silent(tmp_path)
+    assert task.run() == Exit.TERMINATED
+    assert heard.exists()
+    assert not answered, "the processes waited for the store"
+    answers.set()
