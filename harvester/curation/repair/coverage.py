@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
+from harvester.clock import moment
 from harvester.curation.repair.gaps import StreamGap, closed_by, gaps_of, repairs_of
 from harvester.curation.repair.rules_in_force import rules_of, spans
 from harvester.curation.repair.stored_ids import Interval, stored_posts
-from harvester.documents import Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.harvest import catalog
 from harvester.networks import Network
 from harvester.networks.repair import OutOfReach, merged
@@ -80,8 +81,7 @@ def asked(
 ) -> Asked:
     """What to count from one moment to another, but not before the first harvest."""
     harvests = catalog.all_of(store, keys)
-    begun = [datetime.fromisoformat(one["harvest_timestamp"]) for one in harvests if one["harvest_timestamp"]]
-    since = max([since, min(begun, default=until)])
+    since = max(since, min(filter(None, map(_begun, harvests)), default=until))
     made = Asked(since, until)
     known = rules_of(store, keys, harvests, min((one["harvest_timestamp"] for one in harvests), default=""))
     missed: list[OutOfReach] = []
@@ -92,6 +92,14 @@ def asked(
     made.out_of_reach = merged(missed)
     made.gaps = gaps_of(harvests, closed_by(repairs_of(store, keys)))
     return made
+
+
+def _begun(summary: HarvestSummary) -> datetime | None:
+    """None if its harvest.json is damaged."""
+    try:
+        return moment(summary["harvest_timestamp"])
+    except ValueError:
+        return None
 
 
 def coverage(

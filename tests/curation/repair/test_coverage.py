@@ -1,12 +1,14 @@
 """What a stream has of what existed, by day, as X counts it."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from harvester.clock import Stop
 from harvester.curation.repair.coverage import Count, Day, asked, coverage
 from harvester.networks.registry import usual
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from tests.support.broken_streams import BrokenStream
 from tests.support.harvest_stage import Stage, staged
@@ -44,6 +46,17 @@ def test_each_day_has_what_is_stored_and_what_x_counts(tmp_path: Path) -> None:
         assert sum(day.repaired for day in days) == 3
         assert sum(day.open_seconds for day in days) == 0
         assert sum(day.collected for day in days) == 13
+
+
+def test_harvests_of_2019_name_no_zone_and_a_damaged_one_no_time(tmp_path: Path) -> None:
+    store, keys = FolderStore(tmp_path), CollectionKeys("storms")
+    store.create(keys.collection, b'{"id": "storms", "type": "filter", "filter": {"track": "storm"}}')
+    began = datetime(2026, 11, 20, tzinfo=UTC)
+    for hour, said in enumerate(("2026-11-20T00:00:00", "", "monday")):
+        summary = f'{{"harvest_timestamp": "{said}", "state": "complete"}}'
+        store.create(keys.harvest(began + timedelta(hours=hour)).harvest, summary.encode())
+    day = timedelta(days=1)
+    assert asked(store, keys, usual(), since=began - day, until=began + day, archive=False).since == began
 
 
 def test_a_share_is_of_what_a_count_can_have() -> None:
