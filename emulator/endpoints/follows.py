@@ -45,10 +45,7 @@ def page(service: Service, call: Call, direction: str) -> Answer:
     meta: dict[str, object] = {"result_count": len(shown)}
     if len(found) > size and not call.is_lost:
         last = found[size - 1].position if size else place.last
-        following = place if call.is_stuck else Place(place.top, 0, last)
-        # The same place by another token.
-        following = Place(place.top + 1, 0, place.last) if call.is_again else following
-        meta["next_token"] = "t" * 100_000 if call.is_long else token(following, bound)
+        meta["next_token"] = "t" * 100_000 if call.is_long else token(next_place(call, place, last), bound)
     shown = shown[: max(0, len(shown) - call.lacking)]
     if given and shown:
         meta["previous_token"] = token(Place(place.top, 0, below, True), bound)
@@ -58,6 +55,14 @@ def page(service: Service, call: Call, direction: str) -> Answer:
         ledger=(direction, user_id),
         owned=user_id == service.options.owner,
     )
+
+
+def next_place(call: Call, place: Place, last: int) -> Place:
+    """Where the next page begins; by some faults where this one does."""
+    if call.is_again:
+        # By another token.
+        return Place(place.top + 1, 0, place.last)
+    return place if call.is_stuck else Place(place.top, 0, last)
 
 
 def surprising_page(

@@ -37,30 +37,26 @@ class Desk:
     def __init__(self, service: Service) -> None:
         self.service = service
 
-    async def served(
-        self,
-        method: str,
-        path: str,
-        params: dict[str, str],
-        body: bytes,
-        route: Route,
-        subject: str,
-        kind: str,
-    ) -> Served:
-        is_stream = route.endpoint == "stream"
-        asked = script.Asked(f"{method} {path}", params, subjects(subject, params), is_stream)
+    async def served(self, asking: "Asking") -> Served:
+        route, is_stream = asking.route, asking.route.endpoint == "stream"
+        asked = script.Asked(
+            f"{asking.method} {asking.path}",
+            asking.params,
+            subjects(asking.subject, asking.params),
+            is_stream,
+        )
         fired = self.service.faults.firing(asked)
         for fault in chosen(fired, script.WORLD):
             change(self.service, fault, asked)
         with self.service.truth.answering(route.endpoint):
             await self._wait(fired, is_stream=is_stream)
-        if route.app_only and kind != APP:
+        if route.app_only and asking.kind != APP:
             raise unsupported(self.service)
-        rate, over = self.service.limits.spend(route.endpoint, kind)
+        rate, over = self.service.limits.spend(route.endpoint, asking.kind)
         if over:
             return Served(Answer(429, orjson.dumps(TOO_MANY), rate, "rate-limit"), route.endpoint)
         with disguised(self.service, chosen(fired, script.ACCOUNTS), asked):
-            answer = self._answered(Asking(method, path, params, body, route, subject, kind), fired)
+            answer = self._answered(asking, fired)
         if answer.rate_headers:
             answer.headers = {**rate, **answer.headers}
         return Served(
@@ -107,6 +103,8 @@ class Desk:
 
 @dataclass(frozen=True)
 class Asking:
+    """A request for an endpoint, which the credentials in it may ask; `kind` is that of these."""
+
     method: str
     path: str
     params: Mapping[str, str]

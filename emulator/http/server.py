@@ -18,7 +18,7 @@ from emulator.faults.script import Fault
 from emulator.faults.stream_faults import Course, pump
 from emulator.http import routes
 from emulator.http.delivery import StreamWire, drop, packed, reset, sent
-from emulator.http.dispatch import Desk, Served, refused
+from emulator.http.dispatch import Asking, Desk, Served, refused
 from emulator.options import Options
 from emulator.service import Service, services_of
 from emulator.streaming.generated_stream import Flow, flow_of
@@ -165,9 +165,8 @@ class Emulator:
             if found is None:
                 raise plain(404, "Not Found", outcome="no-endpoint")
             body = await request.read() if request.can_read_body else b""
-            return await Desk(app).served(
-                request.method, request.path, dict(request.query), body, *found, kind
-            )
+            asking = Asking(request.method, request.path, dict(request.query), body, *found, kind)
+            return await Desk(app).served(asking)
         except Refusal as refusal:
             return Served(refused(refusal))
 
