@@ -177,6 +177,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "collections" {
     }
   }
 
+  # Reports that were published again, which may name accounts.
+  rule {
+    id     = "reports"
+    status = "Enabled"
+
+    filter {
+      prefix = "reports/"
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = var.removed_kept_days
+    }
+  }
+
   # Objects below 128 KB are not moved, as is S3's default: they would cost more there.
   dynamic "rule" {
     for_each = var.archive_after_days > 0 ? local.archive_prefixes : []

@@ -69,6 +69,14 @@ run "as_it_comes" {
   }
 
   assert {
+    condition = toset([
+      for rule in aws_s3_bucket_lifecycle_configuration.collections.rule : rule.filter[0].prefix
+      if length(rule.noncurrent_version_expiration) > 0
+    ]) == toset(["collections/", "tables/", "reports/"])
+    error_message = "No earlier version is kept for ever."
+  }
+
+  assert {
     condition     = !aws_s3_bucket.collections.force_destroy
     error_message = "What was collected is not deleted by mistake."
   }

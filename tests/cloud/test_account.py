@@ -126,7 +126,14 @@ def test_all_of_it_is_there(account: Terraform, server: S3Server, before: dict[s
     assert [kind for kind in there if not there[kind] - before[kind]] == []
     s3 = _client(server, "s3")
     rules = s3.get_bucket_lifecycle_configuration(Bucket=_BUCKET)["Rules"]
-    assert {rule["ID"] for rule in rules} == {"broken-uploads", "rewritten", "removed", "tables", "archive-0"}
+    assert {rule["ID"] for rule in rules} == {
+        "broken-uploads",
+        "rewritten",
+        "removed",
+        "tables",
+        "reports",
+        "archive-0",
+    }
     assert [rule for rule in rules if rule.get("Expiration", {}).get("Days")] == []
     assert s3.get_bucket_versioning(Bucket=_BUCKET)["Status"] == "Enabled"
 
