@@ -250,14 +250,15 @@ class LocalCompute:
         # A supervisor that starts dead streams again leaves this one.
         self.note_service(collection_id, STOPPING, "")
         service, slot = self._slot(collection_id, SERVICE), self._slot(collection_id, ONCE)
-        service.signal(signal.SIGTERM)
         deadline = self._clock.elapsed() + within
-        asked = False
+        supervisor_asked = harvest_asked = False
         while self._is_running(collection_id):
-            if not service.is_alive and not asked:
+            # One that has only just begun may not be noted yet.
+            if service.is_alive:
+                supervisor_asked = supervisor_asked or service.signal(signal.SIGTERM)
+            elif not harvest_asked:
                 # The supervisor died before: nothing else tells its harvest.
-                slot.signal(signal.SIGTERM)
-                asked = True
+                harvest_asked = slot.signal(signal.SIGTERM)
             if self._clock.elapsed() > deadline:
                 raise HarvesterError(
                     f"The harvest of {collection_id} did not end within {within:.0f} s.",

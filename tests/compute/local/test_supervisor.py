@@ -196,3 +196,25 @@ def test_a_stream_that_collects_or_waits_to_is_not_waited_for(tmp_path: Path, st
         assert clock.waits == []
     finally:
         slot.signal(signal.SIGKILL)
+
+
+def test_a_stop_reaches_a_supervisor_that_is_noted_only_after_it_was_asked_for(tmp_path: Path) -> None:
+    slot, noted = Slot(tmp_path / "runs/live", "supervisor"), tmp_path / "runs/live/supervisor.json"
+
+    class Passing(HandClock):
+        def wait(self, stop: Stop, seconds: float) -> bool:
+            if not noted.exists():
+                later.rename(noted)
+            else:
+                until(lambda: not slot.is_alive)
+            return super().wait(stop, seconds)
+
+    machine = _machine(tmp_path, Passing())
+    sleeps = [sys.executable, "-S", "-c", "import signal; signal.pause()"]
+    process = slot.start(sleeps, log=tmp_path / "runs/live/a.log", note={}, environment={})
+    later = noted.rename(tmp_path / "later")
+    try:
+        machine.stop_service("live", within=5)
+        assert process.wait(timeout=60) == -signal.SIGTERM
+    finally:
+        process.kill()
