@@ -118,7 +118,10 @@ class Compute(Protocol):
         ...
 
     def start_service(self, *collection_ids: str) -> None:
-        """Keep a harvest of each running, through crashes, until `stop_service`; a cluster needs one task."""
+        """Keep a harvest of each running, through crashes, until `stop_service`; a cluster needs one task.
+
+        Raises where the first harvest of one does not begin, with what it said.
+        """
         ...
 
     def stop_service(self, collection_id: str, *, within: float) -> None:

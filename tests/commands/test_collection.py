@@ -376,7 +376,8 @@ def test_a_stream_that_cannot_work_is_given_up_and_that_is_told(
     monkeypatch.setenv("TWARC_CLOUD_X_PATIENCE", "1")
     _add(person, "live", filter={"rules": [{"value": "is:retweet"}]})
     _add(person, "other", filter={"track": "library"})
-    person.output("collection", "filter-start", "live")
+    # As the scheduler does, which does not wait for the first harvest.
+    chosen(None, None).this_machine.begin_service("live")
     told = until(lambda: "GAVE UP" in (found := person.output("harvest", "list")) and found)
     assert "exit code 1" in told and "is:retweet" in told and "\\n" not in told
     why = person("harvest", "running", "live")

@@ -1,6 +1,7 @@
 """`filter-start` of several streams: all of them are checked before any is started."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,16 @@ def test_none_is_started_where_one_cannot_be(
 def test_a_stream_that_is_named_twice_is_one(person: Person) -> None:
     told = person.output("collection", "filter-start", "a", "a", "--dry-run")
     assert told.startswith("Would start the stream of a on this machine.")
+
+
+def test_a_store_that_cannot_be_written_is_told_and_nothing_is_started(person: Person) -> None:
+    scratch = person.folder / "collections" / ".scratch"
+    shutil.rmtree(scratch)
+    scratch.write_text("in the way")
+    refused = person("collection", "filter-start", "a")
+    assert (refused.code, refused.out) == (Exit.ERROR, "")
+    assert f"{scratch} is in the way and is not a folder." in refused.err
+    assert person.output("harvest", "list") == "No running harvests.\n"
 
 
 class _Refusing(Workspace):

@@ -12,7 +12,7 @@ import pytest
 import emulator
 from harvester.clock import Stop
 from harvester.commands.cli.workspace import chosen
-from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute, Ended
+from harvester.compute import ONCE, SERVICE, Compute, Ended
 from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
@@ -167,16 +167,9 @@ def test_a_stream_that_x_refuses_is_told_by_one_dead_task_and_waits_in_the_next(
     assert newest["gaps"]
 
 
-def test_a_service_that_cannot_work_says_why_and_goes_away(site: Site) -> None:
-    """At once where its start is waited for, else when it has been tried often enough."""
-    try:
+def test_a_service_whose_harvest_cannot_begin_says_why_and_is_not_left_behind(site: Site) -> None:
+    with pytest.raises(HarvesterError, match="no collection nowhere"):
         site.compute.start_service("nowhere")
-        until(lambda: (task := site.compute.task("nowhere")) and task.status == GAVE_UP)
-        told = getattr(site.compute.task("nowhere"), "detail", "")
-    except HarvesterError as error:
-        told = str(error)
-    assert "no collection nowhere" in told
-    site.compute.stop_service("nowhere", within=60)
     assert site.compute.task("nowhere") is None
 
 

@@ -13,6 +13,7 @@ import pytest
 import emulator
 from harvester import __version__
 from harvester.aws.parameters import Parameters
+from harvester.commands.cli.workspace import chosen
 from harvester.compute.local.schedule_file import ScheduleFile
 from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
@@ -394,7 +395,8 @@ def test_a_stream_that_is_given_up_is_told_beside_its_failure_and_no_start_repea
 ) -> None:
     (person.folder / "no-folder").write_text("")
     monkeypatch.setenv("TWARC_CLOUD_TEMP", str(person.folder / "no-folder"))
-    person("collection", "filter-start", "live")
+    # As the scheduler starts a stream again that died; `filter-start` would refuse it.
+    chosen(None, None).this_machine.begin_service("live")
     _given_up(person)
     assert _names(heard) == ["failed", "gave up"]
     assert heard.notices[1]["request"]["context"]["hint"] == "`collection filter-start live` restarts it."

@@ -96,12 +96,14 @@ def _print_dry_run(workspace: Workspace, tree: Collection, collection_id: str, *
 def filter_start(collection_ids: tuple[str, ...], dry_run: bool, workspace: Workspace) -> None:
     trees, apart = _all_ready_to_start(workspace, collection_ids)
     require_several_apps(workspace, trees)
-    what = f"stream{'' if len(trees) == 1 else 's'} of {together([*trees])}"
-    together_in = " in one task" if len(trees) > 1 and workspace.settings.cluster and not apart else ""
     for each, tree in trees.items():
         require_free_stream(workspace, workspace.keys(each), tree)
+    if not workspace.settings.cluster:
+        apart = [*trees]
     tasks = [tuple(each for each in trees if each not in apart), *((each,) for each in apart)]
     _start_each(workspace, [ids for ids in tasks if ids], dry_run=dry_run)
+    together_in = " in one task" if len(trees) > 1 and not apart else ""
+    what = f"stream{'' if len(trees) == 1 else 's'} of {together([*trees])}"
     if announce_dry_run(dry_run, f"start the {what} on {workspace.compute.name}{together_in}"):
         for tree in trees.values():
             _print_cost(workspace, tree)

@@ -1,11 +1,11 @@
 """Harvests run as processes of this machine."""
 
-import platform
 import secrets
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,19 +26,18 @@ from harvester.compute import (
     already_started,
 )
 from harvester.compute.local import logs
+from harvester.compute.local.dead_lock import remove_lock_of
 from harvester.compute.local.processes import Slot, read_note, write_note
 from harvester.compute.local.schedule_file import ScheduleFile
+from harvester.compute.local.wait_for_start import end_before_begin, ended_at_once
 from harvester.compute.schedules.expression import Schedule
 from harvester.compute.status_client import asked
 from harvester.documents import HarvestSummary, Tree
-from harvester.errors import Conflict, EndedAtOnce, Exit, HarvesterError, NotFound
+from harvester.errors import Conflict, Exit, HarvesterError
 from harvester.harvest import catalog
-from harvester.harvest.lock_content import content
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 
-# How long a harvest may take to begin before it is left to itself.
-_BEGINS_WITHIN = 20.0
 # How long a harvest that has ended may take to be gone.
 _EXITS_WITHIN = 10.0
 _PAUSE = 0.1
@@ -73,20 +72,13 @@ class LocalCompute:
         log, keys = self.new_log(collection_id), CollectionKeys(collection_id)
         marked = catalog.mark(self.store, keys)
         process = self.start(collection_id, log=log)
-        deadline = self._clock.elapsed() + _BEGINS_WITHIN
-        while process.poll() is None and self._clock.elapsed() < deadline:
-            if (self.live(collection_id) or {}).get("harvest_timestamp"):
-                return
-            self._clock.wait(self._never, _PAUSE)
-        code = process.returncode or 0
+        begun = partial(self._has_begun, collection_id)
+        code = end_before_begin(self._clock, begun=begun, ended=process.poll) or 0
         if code not in SUCCESS_CODES and not catalog.has_ended_well(self.store, keys, marked):
-            if said := logs.last_words(log):
-                raise EndedAtOnce(said, exit_code=Exit.of(code))
-            raise HarvesterError(
-                f"The harvest of {collection_id} ended immediately.",
-                hint=f"Its log, {log}, has the reason.",
-                exit_code=Exit.of(code),
-            )
+            raise ended_at_once(collection_id, Ended(code, said=logs.last_words(log)), log)
+
+    def _has_begun(self, collection_id: str) -> bool:
+        return bool((self.live(collection_id) or {}).get("harvest_timestamp"))
 
     def start(self, collection_id: str, *, log: Path) -> subprocess.Popen[bytes]:
         """Start a harvest without waiting for anything."""
@@ -127,14 +119,8 @@ class LocalCompute:
         """Remove the lock of a harvest that this machine knows to be dead, instead of waiting for its end."""
         slot = self._slot(collection_id, ONCE)
         process = slot.note.get("process")
-        if process is None or slot.is_alive:
-            return
-        keys = CollectionKeys(collection_id)
-        with suppress(NotFound, Conflict):
-            lock = self.store.read(keys.lock)
-            held = content(lock)
-            if (held.get("host"), held.get("process")) == (platform.node(), process):
-                self.store.remove(keys.lock, version=lock.version)
+        if process is not None and not slot.is_alive:
+            remove_lock_of(self.store, CollectionKeys(collection_id).lock, process)
 
     def task(self, collection_id: str) -> Task | None:
         slot = self._slot(collection_id, ONCE)
@@ -204,38 +190,56 @@ class LocalCompute:
         return logs.new(self._folder(collection_id), self._clock.now())
 
     def log(self, collection_id: str, *, lines: int, follow: bool, stop: Stop) -> Iterator[str]:
-        newest = logs.newest(self._folder(collection_id))
-        if newest is None:
-            raise HarvesterError(
-                f"There is no log of {collection_id} on {self.name}.",
-                hint="Only harvests started by `once`, a schedule or `filter-start` have logs.",
-            )
+        newest = logs.require_newest(self._folder(collection_id), collection_id, self.name)
         return logs.tail(
             newest, lines=lines, is_running=lambda: follow and self._is_running(collection_id), stop=stop
         )
 
     def start_service(self, *collection_ids: str) -> None:
         for each in collection_ids:
-            self._start_service(each)
+            log = self.begin_service(each)
+            failed = partial(self._failed_start, each, log)
+            if end := end_before_begin(self._clock, begun=partial(self._is_begun, each), ended=failed):
+                # Who typed this hears of it, and expects no stream that begins some time later.
+                with suppress(HarvesterError):
+                    self.stop_service(each, within=_EXITS_WITHIN)
+                raise ended_at_once(each, end, log)
 
-    def _start_service(self, collection_id: str) -> None:
+    def _failed_start(self, collection_id: str, log: Path) -> Ended | None:
+        """How the first harvest of a service ended, or its supervisor, if it has failed."""
+        is_alive = self._slot(collection_id, SERVICE).is_alive
+        state = self.service_state(collection_id)
+        if "exit_code" in state:
+            return Ended(state["exit_code"], said=state["said"])
+        return Ended(int(Exit.ERROR), said=logs.last_words(log)) if state and not is_alive else None
+
+    def _is_begun(self, collection_id: str) -> bool:
+        """Whether the harvest of a service has begun, or was over before that was seen."""
+        return self._has_begun(collection_id) or not self.service_state(collection_id)
+
+    def begin_service(self, collection_id: str) -> Path:
+        """Start its supervisor, and wait for nothing; the log of both."""
         if self._is_running(collection_id):
             raise already_started(collection_id)
+        log = self.new_log(collection_id)
         self.note_service(collection_id, RUNNING, "")
         try:
             self._slot(collection_id, SERVICE).start(
-                self._supervise(collection_id), log=self.new_log(collection_id), note={}, environment={}
+                self._supervise(collection_id), log=log, note={}, environment={}
             )
         except Conflict:
             raise already_started(collection_id) from None
+        return log
 
     def service_state(self, collection_id: str) -> dict[str, Any]:
         """What the supervisor noted; empty when no service is wanted."""
         return read_note(self._service_path(collection_id))
 
-    def note_service(self, collection_id: str, state: str, detail: str) -> None:
+    def note_service(self, collection_id: str, state: str, detail: str, end: Ended | None = None) -> None:
+        """`end` is how its harvest ended, where it failed."""
         note = {"state": state, "detail": detail, "since": timestamp(self._clock.now())}
-        write_note(self._service_path(collection_id), note)
+        failure = {"exit_code": end.code, "said": end.said} if end else {}
+        write_note(self._service_path(collection_id), {**note, **failure})
 
     def forget_service(self, collection_id: str) -> None:
         self._service_path(collection_id).unlink(missing_ok=True)

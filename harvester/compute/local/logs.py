@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from harvester.clock import Stop
+from harvester.errors import HarvesterError
 
 _KEPT = 50
 _PAUSE = 0.3
@@ -27,6 +28,16 @@ def newest(folder: Path) -> Path | None:
         return max((path for path in folder.iterdir() if path.suffix == ".log"), default=None)
     except FileNotFoundError:
         return None
+
+
+def require_newest(folder: Path, collection_id: str, where: str) -> Path:
+    """The same; raises where there is none."""
+    if (found := newest(folder)) is None:
+        raise HarvesterError(
+            f"There is no log of {collection_id} on {where}.",
+            hint="Only harvests started by `once`, a schedule or `filter-start` have logs.",
+        )
+    return found
 
 
 def tail(log: Path, *, lines: int, is_running: Callable[[], bool], stop: Stop) -> Iterator[str]:

@@ -60,7 +60,7 @@ class Scheduler:
             return
         self._resumed[collection_id] = now
         try:
-            self.compute.start_service(collection_id)
+            self.compute.begin_service(collection_id)
         except HarvesterError as error:
             self.say(f"{collection_id}: its stream died and could not be restarted. {error}")
             return

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.clock import Backoff, Clock, Stop
-from harvester.compute import GAVE_UP, RESTARTING, RUNNING
+from harvester.compute import GAVE_UP, RESTARTING, RUNNING, Ended
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.logs import last_words
 from harvester.compute.stream_end import is_over
@@ -50,7 +50,7 @@ class Supervisor:
         while not self.stop.requested:
             self.compute.note_service(self.collection_id, RUNNING, "")
             began = self.clock.elapsed()
-            code, detail = self._harvest()
+            code, end = self._harvest()
             # If the store is away, the lock expires by itself.
             with suppress(HarvesterError):
                 self.compute.forget_dead_lock(self.collection_id)
@@ -60,16 +60,15 @@ class Supervisor:
                 failed = 0
                 backoff.reset()
             failed += 1
-            ended = self._given_up(code, failed=failed)
-            if ended is not None:
-                log.error("Giving up after %s failed starts in a row; %s", failed, detail)
-                self.compute.note_service(self.collection_id, GAVE_UP, detail)
-                return ended
+            given_up = self._given_up(code, failed=failed)
+            if given_up is not None:
+                log.error("Giving up after %s failed starts in a row; %s", failed, end.detail)
+                self.compute.note_service(self.collection_id, GAVE_UP, end.detail, end)
+                return given_up
             pause = backoff.pause()
-            log.warning("Restarting in %.1f s: %s", pause, detail)
-            self.compute.note_service(
-                self.collection_id, RESTARTING, f"restarting in {pause:.0f} s: {detail}"
-            )
+            log.warning("Restarting in %.1f s: %s", pause, end.detail)
+            detail = f"restarting in {pause:.0f} s: {end.detail}"
+            self.compute.note_service(self.collection_id, RESTARTING, detail, end)
             self.clock.wait(self.stop, pause)
         self.compute.forget_service(self.collection_id)
         log.info("The stream of %s has ended.", self.collection_id)
@@ -94,15 +93,16 @@ class Supervisor:
 
         return code == Exit.ERROR and _unless_away(needs_change)
 
-    def _harvest(self) -> tuple[int | None, str]:
-        """Run one harvest to its end, which is told in words, too.
+    def _harvest(self) -> tuple[int | None, Ended]:
+        """Run one harvest to its end, which has words, too.
 
         Its exit code, negative if a signal ended it; None if it could not be started.
         """
         try:
             process = self.compute.start(self.collection_id, log=self.log)
         except HarvesterError as error:
-            return None, f"the harvest did not start: {one_line(str(error))}"
+            detail = f"the harvest did not start: {one_line(str(error))}"
+            return None, Ended(int(error.exit_code), detail, said=str(error))
         log.info("Started process %s.", process.pid)
         deadline: float | None = None
         while process.poll() is None:
@@ -115,8 +115,9 @@ class Supervisor:
                 process.kill()
             _wait(process, _PAUSE)
         code = int(process.returncode)
-        said = one_line(last_words(self.log)) or "no output"
-        return code, f"the harvest ended with {_words(code)}: {said}"
+        said = last_words(self.log)
+        detail = f"the harvest ended with {_words(code)}: {one_line(said) or 'no output'}"
+        return code, Ended(int(Exit.of(code)), detail, said=said)
 
 
 def _unless_away(ask: Callable[[], bool]) -> bool:

@@ -48,7 +48,7 @@ class _Compute:
         self._clock.advance(seconds)
         return _Ended(code)
 
-    def note_service(self, _: str, status: str, __: str) -> None:
+    def note_service(self, _: str, status: str, __: str, ___: Any = None) -> None:
         self.notes.append(status)
 
     def forget_dead_lock(self, _: str) -> None:
@@ -173,7 +173,7 @@ def test_the_processes_of_a_stream_that_ended_are_waited_for(tmp_path: Path, sta
             return super().wait(stop, seconds)
 
     machine, slot = _machine(tmp_path, Passing()), Slot(tmp_path / "runs/live", "supervisor")
-    machine.start_service("live")
+    machine.begin_service("live")
     machine.note_service("live", state, "")
     if not state:
         machine.forget_service("live")
@@ -187,7 +187,7 @@ def test_the_processes_of_a_stream_that_ended_are_waited_for(tmp_path: Path, sta
 def test_a_stream_that_collects_or_waits_to_is_not_waited_for(tmp_path: Path, state: str) -> None:
     clock = HandClock()
     machine, slot = _machine(tmp_path, clock), Slot(tmp_path / "runs/live", "supervisor")
-    machine.start_service("live")
+    machine.begin_service("live")
     machine.note_service("live", state, "")
     if state == RUNNING:
         Lock(machine.store, _KEYS.lock, owner="it", clock=SystemClock()).acquire()
