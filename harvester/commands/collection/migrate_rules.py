@@ -39,36 +39,38 @@ def migrate(workspace: Workspace, found: "Iterable[Scheduled]", *, dry_run: bool
         return int(Exit.OK)
     there = {each.collection_id for each in found}
     for rule in old:
-        click.echo(f"{rule.name} ({rule.expression}): {_fate(rule, there)}")
+        click.echo(f"{rule.name} ({rule.expression}): {_plan(rule, there)}")
     if dry_run:
         return int(Exit.OK)
     confirm(f"Replace {counted(len(old), 'rule')}?", yes=yes)
     left = 0
     for rule in old:
         try:
-            _move(workspace, rules, rule, there)
+            click.echo(f"{rule.name}: {_move(workspace, rules, rule, there)}")
         except HarvesterError as error:
             left += 1
             click.echo(f"{rule.name} was not replaced: {error}", err=True)
-    click.echo(f"Replaced {len(old) - left} of {len(old)}.")
+    click.echo(f"Replaced or removed {len(old) - left} of {len(old)}.")
     return int(Exit.PARTIAL if left else Exit.OK)
 
 
-def _move(workspace: Workspace, rules: "OldRules", rule: "OldRule", there: set[str]) -> None:
+def _move(workspace: Workspace, rules: "OldRules", rule: "OldRule", there: set[str]) -> str:
+    """What AWS has accepted."""
     if not rule.enabled or rule.collection_id in there:
         rules.move(rule, None)
-        return
+        return "removed"
     _, tree = require_collection(workspace, rule.collection_id, *FINITE)
     require_keys(workspace, tree)
     rules.move(rule, workspace.compute.schedule)
+    return "replaced"
 
 
-def _fate(rule: "OldRule", there: set[str]) -> str:
+def _plan(rule: "OldRule", there: set[str]) -> str:
     if not rule.enabled:
-        return "was stopped; the rule is removed."
+        return "to be removed, as it was stopped"
     if rule.collection_id in there:
-        return "the collection has a schedule; the rule is removed."
-    return "replaced by a schedule."
+        return "to be removed, as the collection has a schedule"
+    return "to be replaced by a schedule"
 
 
 def _rules(workspace: Workspace) -> "OldRules | None":
