@@ -18,6 +18,7 @@ class Deletion:
 
     store: Store
     keys: CollectionKeys
+    removed: int = 0
     _entries: list[Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -34,20 +35,27 @@ class Deletion:
         return sum(entry.size for entry in self._entries)
 
     def carry_out(self) -> None:
-        """Raises when a harvest or a repair holds its lock; then nothing was deleted."""
+        """Raises when a harvest or a repair holds its lock, or a removal is refused.
+
+        `removed` is how many files were removed until then; the locks are released in any case.
+        """
         own = {self.keys.lock, self.keys.repairs.lock}
         with ExitStack() as held:
             locks = [held.enter_context(self._held(keys)) for keys in self._locked()]
-            self.store.remove(self.keys.collection)
+            self._remove(self.keys.collection)
             for entry in self.store.entries(self.keys.folder):
                 if entry.key not in own:
                     for lock in locks:
                         lock.require()
-                    self.store.remove(entry.key)
+                    self._remove(entry.key)
         if not self.store.removes_conditionally:
             # The released locks; without a collection no harvest takes another.
             for keys in self._locked():
                 self.store.remove(keys.lock)
+
+    def _remove(self, key: str) -> None:
+        self.store.remove(key)
+        self.removed += 1
 
     def _locked(self) -> list[CollectionKeys]:
         """Whose locks are taken: a collection that was never repaired has no other."""

@@ -276,12 +276,20 @@ class Lock:
                     self._end(current.version)
 
     def _end(self, version: str) -> None:
-        if self._store.removes_conditionally:
-            self._store.remove(self._key, version=version)
-        else:
+        if not (self._store.removes_conditionally and self._remove(version)):
             # A late removal would remove the next owner's lock; a late replacement is refused.
             released = orjson.dumps({"released": timestamp(self._store.now()), "owner": self.owner})
             self._store.replace(self._key, released, version=version)
+
+    def _remove(self, version: str) -> bool:
+        """False where the store refuses removals for good, as to a role that may only write."""
+        try:
+            self._store.remove(self._key, version=version)
+        except StoreAway as error:
+            if not error.lasting:
+                raise
+            return False
+        return True
 
     def abandon(self) -> None:
         """Stop renewing and leave the lock to expire."""

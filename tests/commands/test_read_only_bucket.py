@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harvester.store.s3 import S3Store
 from tests.support import record_forms
 from tests.support.cli_session import Person
 from tests.support.iam_guard import Guard, guard
@@ -14,13 +15,15 @@ from tests.support.stored_records import collection_of
 
 @pytest.fixture
 def guarded(moto_s3: Bucket) -> Iterator[Guard]:
-    """Of this bucket, a person may list and read everything, and write nothing."""
+    """Of this bucket, a reader may list and read everything, and write nothing; a writer removes nothing."""
     arn = f"arn:aws:s3:::{moto_s3.name}"
     policy = [
         {"Sid": "List", "Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [arn]},
         {"Sid": "Read", "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [f"{arn}/*"]},
     ]
-    with guard(moto_s3.server.endpoint, {"reader": policy}) as standing:
+    write = {"Sid": "Write", "Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [f"{arn}/*"]}
+    roles = {"reader": policy, "writer": [*policy, write]}
+    with guard(moto_s3.server.endpoint, roles) as standing:
         yield standing
 
 
@@ -75,3 +78,20 @@ def test_reading_it_works_without_a_write(person: Person, guarded: Guard, moto_s
         assert told.code == 0, (command, told)
         assert words in told.words, (command, told)
     assert {each.check.action for each in guarded.answered} <= {"s3:ListBucket", "s3:GetObject"}
+
+
+def test_a_deletion_that_is_refused_names_what_remains_and_leaves_no_lock(
+    person: Person, moto_s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anyone")
+    S3Store(moto_s3.name).probe()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "writer")
+    before = _keys(moto_s3)
+    told = person("collection", "delete", "museums", "--yes", "--bucket", moto_s3.name)
+    assert (told.code, told.out) == (1, ""), told
+    assert told.err.startswith("Deleted nothing of museums: ")
+    assert "s3:DeleteObject" in told.err
+    assert [key for key in _keys(moto_s3) if not key.endswith("lock.json")] == before
+    assert person.output("collection", "unlock", "museums", "--bucket", moto_s3.name) == (
+        "museums is not locked.\n"
+    )

@@ -1,6 +1,7 @@
 """`collection`: list, add, harvest, schedule, unlock and delete collections."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +26,9 @@ from harvester.documents import LockContent, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.validation import problems
 from harvester.text import counted, printable, size, when
+
+if TYPE_CHECKING:
+    from harvester.curation.delete import Deletion
 
 _ALIASES = {
     "timeline-start": "filter-start",
@@ -212,7 +216,10 @@ def delete(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -
     if announce_dry_run(dry_run, f"delete {what}, and its schedule"):
         return
     confirm(f"This deletes {what}, and cannot be undone. Delete?", yes=yes)
-    deletion.carry_out()
+    try:
+        deletion.carry_out()
+    except HarvesterError as error:
+        raise _incomplete(deletion, collection_id, error) from error
     try:
         workspace.compute.unschedule(collection_id)
     except HarvesterError as error:
@@ -223,6 +230,22 @@ def delete(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -
             exit_code=error.exit_code,
         ) from error
     click.echo(f"Deleted {what}.")
+
+
+def _incomplete(deletion: "Deletion", collection_id: str, error: HarvesterError) -> HarvesterError:
+    """The error that ended a deletion, with what remains."""
+    if error.exit_code == Exit.LOCKED and not deletion.removed:
+        return error
+    done = f"Deleted {deletion.removed} of {counted(deletion.count, 'file')} of {collection_id}, not the rest"
+    hint = f"`collection delete {collection_id}` then deletes the rest."
+    if not deletion.removed:
+        done, hint = f"Deleted nothing of {collection_id}", ""
+    return HarvesterError(
+        f"{done}: {error.message}",
+        error.problems,
+        f"{error.hint} {hint}".strip(),
+        exit_code=error.exit_code,
+    )
 
 
 collection.defer(
