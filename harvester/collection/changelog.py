@@ -34,7 +34,7 @@ class Change:
     screen_name: str = ""
 
     def __str__(self) -> str:
-        path = " -> ".join(self.path) + (f" ({self.screen_name})" if self.screen_name else "")
+        path = " -> ".join(map(_text, self.path)) + (f" ({self.screen_name})" if self.screen_name else "")
         words = {
             ADDED: "added",
             CHANGED: self._changed(),
@@ -145,6 +145,7 @@ def _name(path: tuple[str, ...], old: Tree, new: Tree) -> str:
 
 
 def _text(value: Any) -> str:
-    if value is None or isinstance(value, str):
+    # Quoted where blanks would not be seen.
+    if value is None or (isinstance(value, str) and value and value == value.strip()):
         return str(value)
     return orjson.dumps(value).decode()

@@ -34,3 +34,17 @@ def test_a_rule_stands_in_words_with_its_value() -> None:
     value = '{"id":"1","type":"keyword","value":"cat"}'
     assert str(first) == f"filter -> rules -> 1 set to {value} on 2026 by a person"
     assert str(second) == f"filter -> rules -> 1 deleted with value {value} on 2026 by a person"
+
+
+def test_a_value_that_is_empty_or_begins_or_ends_with_a_blank_is_in_quotes() -> None:
+    words = ["", "cat", "", " cat", "dog"]
+    told = changes([{"update": {"search": {"query": word}}, "change_timestamp": "2026"} for word in words])
+    assert [
+        str(change).removeprefix("search -> query ").removesuffix(" on 2026 by a person") for change in told
+    ] == [
+        'set to ""',
+        'changed from "" to cat',
+        'changed from cat to ""',
+        'changed from "" to " cat"',
+        'changed from " cat" to dog',
+    ]
