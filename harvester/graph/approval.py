@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor
 from pathlib import Path
 
 from harvester.collection import history
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.graph.bills import Bill, bill_of
+from harvester.graph.bills import Bill, bill_of, worth_approving
 from harvester.graph.crawls import Crawl, OfHarvest, spent
 from harvester.graph.intact import require_intact
 from harvester.networks.registry import network_of
@@ -16,7 +15,6 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted, in_dollars
 
-_CENT = 0.01
 COLLECT, CLOSE, WAIT, SPENT, OVER = "collect", "close", "wait for approval", "used up", "over"
 
 
@@ -58,15 +56,19 @@ def _collected(crawl: Crawl, depth: int) -> Next:
         begun = any(of.harvest.depth == depth for of in harvests)
         if begun or (left is not None and bill.at_most <= left and not bill.uncounted):
             return Next(COLLECT, depth)
-    return _waits(crawl, bill, left)
+    return _waits(crawl, bill, spent(harvests, depth), left)
 
 
-def _waits(crawl: Crawl, bill: Bill, left: float | None) -> Next:
-    usd = bill.at_most if left is None else min(bill.at_most, left)
-    of_budget = "" if left is None else f", and the budget has ${left:,.2f} left"
-    why = f"depth {bill.depth} of {counted(bill.users, 'user')} costs at most ${bill.at_most:,.2f}{of_budget}"
+def _waits(crawl: Crawl, bill: Bill, at_depth: float, left: float | None) -> Next:
+    of_budget = "" if left is None else f", and the budget has {in_dollars(left)} left"
+    most = in_dollars(bill.at_most)
+    why = f"depth {bill.depth} of {counted(bill.users, 'user')} costs at most {most}{of_budget}"
     if bill.uncounted:
         why += f"; {counted(bill.uncounted, 'user')} may cost more, as their profiles give no number"
+    rest = bill.at_most - at_depth
+    usd = worth_approving(spent=at_depth, rest=rest, least=least_cost(crawl), left=left)
+    if usd is None:
+        return Next(WAIT, bill.depth, why, f"Raise budget_usd of {crawl.keys.id} to go on.")
     command = f"graph approve {crawl.keys.id} --depth {bill.depth} --usd {usd:.2f}"
     return Next(WAIT, bill.depth, why, f"Approve it with `{command}`, then harvest again.")
 
@@ -105,13 +107,13 @@ def _more(crawl: Crawl, depth: int, harvests: Sequence[OfHarvest]) -> str:
     name, left, approved = crawl.keys.id, crawl.budget_left(harvests), crawl.approved(depth)
     at_depth = spent(harvests, depth)
     rest = bill_of(crawl.figures(depth)).at_most - at_depth if depth else 0.0
-    # The approval is what ended it if the budget has more.
-    if approved is not None and (left is None or left > approved - at_depth + _CENT):
-        more = max(_CENT, rest if left is None else min(rest, left))
-        # Rounded down where the budget ends it: what is above that is refused.
-        dollars = floor(round((at_depth + more) * 100, 4)) / 100
-        return f"`graph approve {name} --depth {depth} --usd {dollars:.2f}` approves the rest."
-    most = f": the rest costs at most ${rest:,.2f}" if depth and rest > 0 else ""
+    if approved is not None:
+        least = least_cost(crawl)
+        usd = worth_approving(spent=at_depth, rest=rest, least=least, approved=approved, left=left)
+        # Else it is the budget that ended it.
+        if usd is not None:
+            return f"`graph approve {name} --depth {depth} --usd {usd:.2f}` approves the rest."
+    most = f": the rest costs at most {in_dollars(rest)}" if depth and rest > 0 else ""
     return f"Raise budget_usd of {name} to go on{most}."
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import ceil, floor
 
 from harvester.documents import Tree
 
@@ -42,6 +43,21 @@ def bill_of(figures: Tree) -> Bill:
         float(figures["known_share"]),
         int(figures["uncounted"]),
     )
+
+
+def worth_approving(
+    *, spent: float, rest: float, least: float, approved: float = 0.0, left: float | None = None
+) -> float | None:
+    """Dollars in whole cents to approve for a depth: for what is `spent`, and the `rest` if that is known.
+
+    It is no more than the budget has `left`, and pays for a request of `least` dollars beyond what is spent
+    and `approved`; None if nothing does both.
+    """
+    before = max(spent, approved)
+    cents = ceil(round(100 * max(spent + rest, before + least), 4))
+    if left is not None:
+        cents = min(cents, floor(round(100 * (spent + left), 4)))
+    return cents / 100 if round(cents / 100 - before, 6) >= least else None
 
 
 def reach(order: Iterable[bytes], usd: float, cost: Callable[[int], float]) -> Reach:
