@@ -533,8 +533,12 @@ def test_a_collection_is_brought_back_as_it_was_also_where_only_its_history_is_l
     in_tokyo = moment(first).astimezone(timezone(timedelta(hours=9)))
     assert f"as of {first[:10]} {first[11:19]} UTC" in person.output(*download, in_tokyo.isoformat())
     assert set(person.file["users"]) == {"12", "13"} and "version" not in person.file
+    refused = person("collection-config", "update").err
+    assert "as one of `download --as-of` or of your own: what was changed since is replaced.\n" in refused
     person.output("collection-config", "update", "--yes")
     brought = person.stored("museums")
+    told = person(*download, "2196-01-01").err
+    assert told == "It is as it was then: there is nothing to bring back.\n"
     assert (brought["users"], "title" in brought) == ({"12": {"since_id": "99"}, "13": {}}, False)
     assert "museums has no version that is that old." in person(*download, "2019-01-01").err
     # A person types a time to the second, and means all of it.
@@ -542,7 +546,8 @@ def test_a_collection_is_brought_back_as_it_was_also_where_only_its_history_is_l
     (person.folder / "collections/museums/collection.json").unlink()
     assert "users -> 13 added" in person.output("collection-config", "changes", "museums")
     assert "Its history is still there" in person("collection", "once", "museums").err
-    person.output(*download, "2196-01-01")
+    told = person(*download, "2196-01-01").err
+    assert told == "museums is no longer there: `collection add` stores what it was then.\n"
     person.output("collection", "add")
     assert person.stored("museums")["users"] == brought["users"]
     oldest = min((person.folder / "collections/museums/changesets").iterdir())

@@ -10,7 +10,7 @@ from harvester.commands.cli.moments import moment_of
 from harvester.commands.cli.output import advise, announce_dry_run, confirm, dry_run_option
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.documents import Tree
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.store.keys import CollectionKeys
 
 _LESS_THAN_A_SECOND = timedelta(microseconds=999_999)
@@ -39,10 +39,26 @@ def download(
     click.echo(f"Downloaded to {path}{of_then}.")
     collection_file.warn_of_inline_keys(tree)
     if as_of:
-        advise(
-            "`collection-config update` brings it back, and since_ids that are stored stay as they are; "
-            "`collection add` adds a collection that is no longer there."
-        )
+        advise(_way_back(workspace, keys, tree))
+
+
+def _way_back(workspace: Workspace, keys: CollectionKeys, tree: Tree) -> str:
+    """How an earlier version becomes the stored one."""
+    from harvester.collection import history
+    from harvester.collection.merge import merged, plain
+
+    try:
+        current = history.current(workspace.store, keys)
+    except NotFound:
+        return f"{keys.id} is no longer there: `collection add` stores what it was then."
+    except HarvesterError:
+        return "Move the damaged collection.json away; `collection add` then stores what it was before."
+    if plain(merged(None, tree, current)) == plain(current):
+        return "It is as it was then: there is nothing to bring back."
+    return (
+        "`collection-config update` brings it back, in place of what was changed since; since_ids that are "
+        "stored stay as they are."
+    )
 
 
 def _as_of(workspace: Workspace, keys: CollectionKeys, at: datetime) -> Tree:

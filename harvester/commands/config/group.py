@@ -155,7 +155,8 @@ def _change_nothing(workspace: Workspace, path: Path, mine: Tree, current: Tree,
         told = [running_stream.notify_late(workspace, each) for each in parts if is_stream(current)]
         if late or any(told):
             return
-    raise HarvesterError("No changes in collection configuration.", hint=f"Edit {path} first.")
+    same = "" if mine.get("changeset") else f"{path} says the same as what is stored. "
+    raise HarvesterError("No changes in collection configuration.", hint=f"{same}Edit {path} first.")
 
 
 def _require_may_become(current: Tree, mine: Tree) -> None:
@@ -206,7 +207,10 @@ def _confirm_losses(
     elif len(lost := _removed_rules(current, new)) >= collection_file.MANY_RULES:
         reasons.append(f"{counted(len(lost), 'rule')} removed.")
     if base is None:
-        reasons.append("The file does not say which stored version it is based on.")
+        reasons.append(
+            "The file does not continue the stored version, as one of `download --as-of` or of your own: "
+            "what was changed since is replaced."
+        )
     elif clashes := conflicts(base, mine, current):
         reasons.append(f"Also changed in the store meanwhile: {', '.join(clashes)}.")
     if reasons and not yes:
