@@ -79,7 +79,22 @@ _NOTHING: HarvestSummary = {"harvest_timestamp": "", "tweets": 0, "files": 0, "f
 
 
 def last(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
-    """The summary of the last harvest that ended; None when there was none."""
+    """The summary of the last harvest that ended, also if it could not store all; None without one."""
+    return _unstored(store, keys) or _pointed_to(store, keys)
+
+
+def _unstored(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
+    """The summary of a harvest that ended and that the next one has to finish, as after a full disk."""
+    with suppress(NotFound, ValueError):
+        if begun := unfinished(store, keys):
+            here = keys.harvest(moment(begun))
+            summary = _summary(keys, here.harvest, store.read(here.harvest).data)
+            return summary if summary["state"] != RUNNING else None
+    return None
+
+
+def _pointed_to(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
+    """The summary of the harvest that `last_harvest.json` names."""
     try:
         pointer = checked(store.read(keys.last_harvest).data, keys.last_harvest, hint=_FOREIGN)
         here = keys.harvest(moment(pointer["harvest_id"]))

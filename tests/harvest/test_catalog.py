@@ -121,6 +121,26 @@ def test_a_harvest_that_died_is_known_by_what_it_left_until_another_runs(left: s
         assert catalog.died(store, _KEYS) is None
 
 
+def test_the_last_harvest_is_also_one_that_could_not_store_all(tmp_path: Path) -> None:
+    store = _harvested_daily(tmp_path, 2)
+    first, second = (_KEYS.harvest(datetime(2026, 1, day, 9, 5, 7, tzinfo=UTC)) for day in (20, 21))
+    store.create(_KEYS.last_harvest, orjson.dumps({"harvest_id": timestamp(first.started)}))
+    store.create(_KEYS.checkpoint, orjson.dumps({"state": {"harvest": timestamp(second.started)}}))
+    begun = {"harvest_timestamp": timestamp(second.started)}
+
+    def found_with(**state: str) -> tuple[str, str]:
+        version = store.read(second.harvest).version
+        store.replace(second.harvest, orjson.dumps({**begun, **state}), version=version)
+        last = catalog.last(store, _KEYS)
+        assert last
+        return last["harvest_timestamp"], last["state"]
+
+    assert found_with(state="running") == (timestamp(first.started), "complete")
+    assert found_with(state="failed") == (timestamp(second.started), "failed")
+    store.remove(_KEYS.checkpoint)
+    assert found_with(state="failed") == (timestamp(first.started), "complete")
+
+
 def test_after_a_mark_only_a_harvest_that_began_since_is_found(tmp_path: Path) -> None:
     store = _harvested_daily(tmp_path, 2)
     marked = catalog.mark(store, _KEYS)
