@@ -7,10 +7,12 @@ stream has, and this module only says what belongs together.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import floor
 from typing import Any
 
 from harvester.documents import Tree, text_in
 from harvester.errors import Exit, HarvesterError
+from harvester.text import counted, in_dollars
 
 SHARDS, SHARD_OF = "shards", "shard_of"
 # For a shard that has no rule now: a stream without an active rule waits, and misses nothing.
@@ -75,9 +77,20 @@ def shard_number(tree: Mapping[str, Any]) -> int:
 
 
 def budget_share(usd: float, *, among: int) -> float:
-    """The dollars of one, so that all together have no more: whole cents, or tenths where that is less."""
-    tenths = max(1, round(usd * 1000) // among)
+    """The dollars of one, so that all together have no more: whole cents, or tenths where that is less.
+
+    0 if that is not a tenth of a cent, which `budget_problems` refuses.
+    """
+    tenths = floor(round(usd * 1000, 6)) // among
     return (tenths if tenths < 10 else tenths // 10 * 10) / 1000
+
+
+def budget_problems(tree: Mapping[str, Any], *, among: int, name: str) -> Iterator[str]:
+    """Whether the budget of a collection is too small to be divided among so many."""
+    usd = tree.get("budget_usd")
+    if isinstance(usd, int | float) and usd > 0 and not budget_share(usd, among=among):
+        least = in_dollars(among / 1000)
+        yield f"budget_usd is {usd!r}; divided among {counted(among, name)}, it must be at least {least}."
 
 
 def shard_tree(tree: Mapping[str, Any], shards: Shards, number: int, rules: Sequence[Tree]) -> Tree:
@@ -115,7 +128,8 @@ def shard_problems(tree: Mapping[str, Any]) -> Iterator[str]:
     if SHARD_OF in tree and not shard_number(tree):
         yield f"{SHARD_OF} is {tree[SHARD_OF]!r}, and {tree.get('id')!r} is not one of its shards."
     if tree.get(SHARDS) is not None:
-        yield from _section_problems(tree[SHARDS])
+        problems = list(_section_problems(tree[SHARDS]))
+        yield from problems or budget_problems(tree, among=len(tree[SHARDS]["apps"]), name="shard")
 
 
 def _section_problems(section: Any) -> Iterator[str]:

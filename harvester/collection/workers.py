@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harvester.collection.begun_crawl import crawl_state, section_of
-from harvester.collection.shards import budget_share, named_twice, shard_id
+from harvester.collection.shards import budget_problems, budget_share, named_twice, shard_id
 from harvester.documents import Tree, text_in
 from harvester.errors import Exit, HarvesterError
 
@@ -111,7 +111,8 @@ def worker_problems(tree: Mapping[str, Any]) -> Iterator[str]:
             yield f"worker_of is {tree[WORKER_OF]!r}, and {tree.get('id')!r} is not one of its workers."
     if tree.get(WORKERS) is None:
         return
-    yield from _section_problems(tree[WORKERS])
+    problems = list(_section_problems(tree[WORKERS]))
+    yield from problems or budget_problems(tree, among=len(tree[WORKERS]["profiles"]), name="worker")
     graph = tree.get("graph")
     if isinstance(graph, dict) and graph.get("order") == "dfs":
         yield 'graph.order is "dfs", which one process alone can follow; workers need "bfs".'

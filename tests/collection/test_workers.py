@@ -2,7 +2,7 @@
 
 import pytest
 
-from harvester.collection.shards import budget_share
+from harvester.collection.shards import budget_share, shard_problems
 from harvester.collection.workers import (
     crawl_owner,
     profiles_of,
@@ -47,7 +47,11 @@ def test_a_worker_has_its_profile_its_part_of_the_budget_and_none_of_the_crawl()
 
 
 @pytest.mark.parametrize(
-    ("usd", "among", "each"), [(2.0, 3, 0.66), (0.29, 1, 0.29), (0.02, 3, 0.006), (50, 7, 7.14)]
+    ("usd", "among", "each"),
+    [
+        *((2.0, 3, 0.66), (0.29, 1, 0.29), (0.02, 3, 0.006), (50, 7, 7.14)),
+        *((0.003, 3, 0.001), (0.0019, 1, 0.001), (0.002, 3, 0.0), (0.0005, 1, 0.0)),
+    ],
 )
 def test_the_budgets_of_workers_and_shards_are_no_more_than_the_whole(
     usd: float, among: int, each: float
@@ -78,9 +82,19 @@ def test_a_collection_with_workers_is_not_harvested_itself() -> None:
         ({"workers": ["a"]}, "graph workers plan"),
         ({"worker_of": "other"}, "is not one of its workers"),
         ({"graph": {"order": "dfs"}}, '"dfs"'),
+        ({"budget_usd": 0.002}, "divided among 3 workers, it must be at least $0.003."),
     ],
 )
 def test_what_a_person_wrote_there_is_found(change: Tree, says: str) -> None:
     found = list(worker_problems({**_CRAWL, **change}))
     assert len(found) == 1
     assert says in found[0]
+
+
+def test_a_budget_that_cannot_be_divided_among_shards_is_refused() -> None:
+    apps = [{"profile": name, "rules": 5, "length": 512} for name in "ab"]
+    tree: Tree = {"id": "wide", "shards": {"apps": apps, "spares": []}, "budget_usd": 0.0015}
+    assert list(shard_problems(tree)) == [
+        "budget_usd is 0.0015; divided among 2 shards, it must be at least $0.002."
+    ]
+    assert list(shard_problems({**tree, "budget_usd": 0.002})) == []

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from harvester.collection.kinds import STREAMS
-from harvester.collection.shards import SHARD_OF, SHARDS, App, Shards, shard_id, shard_tree
-from harvester.commands.cli import network_client
+from harvester.collection.shards import SHARD_OF, SHARDS, App, Shards, shard_id, shard_problems, shard_tree
+from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import (
     advise,
     announce_dry_run,
@@ -174,7 +174,9 @@ def _planned(workspace: Workspace, tree: Collection, names: Sequence[str], rule_
             exit_code=Exit.USAGE,
         )
     ordered = _ordered(names, used)
-    return _fewest(workspace, tree, [apps[name] for name in ordered], least=max(1, len(used)))
+    plan = _fewest(workspace, tree, [apps[name] for name in ordered], least=max(1, len(used)))
+    collection_file.require([*shard_problems({**tree, SHARDS: plan.shards.to_tree()})])
+    return plan
 
 
 def _ordered(names: Sequence[str], used: Sequence[str]) -> list[str]:

@@ -80,7 +80,7 @@ def _planned(workspace: Workspace, tree: Collection, names: Sequence[str]) -> Tr
         raise HarvesterError(
             "These workers are not valid.",
             problems,
-            hint="Name each profile once, and use the order bfs.",
+            hint="Correct this, then plan again.",
             exit_code=Exit.USAGE,
         )
     _require_an_app_each(tree, names, workspace.settings)
