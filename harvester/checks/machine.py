@@ -163,9 +163,10 @@ def _clock(what: str, theirs: datetime, whose: str) -> Check:
         detail = (
             f"this machine's is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} that of {whose}."
         )
-        return Check(
-            what, False, detail, "Set the clock, e.g. by NTP: X and AWS reject requests with a wrong time."
+        hint = (
+            "Set the clock, e.g. by NTP: AWS, and X with an access token, refuse signatures of another time."
         )
+        return Check(what, False, detail, hint)
     return Check(what, True, f"within {_SKEW:.0f} s of that of {whose}.")
 
 

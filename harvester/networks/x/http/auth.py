@@ -40,7 +40,7 @@ class Sessions:
         """The way for `endpoint`; `token` is asked where the app has none yet."""
         if endpoint is TOKEN:
             return self._app
-        if self._user and not endpoint.app_only:
+        if self._user and self.signs(endpoint):
             return self._user
         with self._lock:
             if "Authorization" not in self._app.session.headers:
@@ -49,9 +49,13 @@ class Sessions:
                 )
             return self._app
 
+    def signs(self, endpoint: Endpoint) -> bool:
+        """Whether requests of `endpoint` have a signature, which contains the time."""
+        return self._user is not None and not endpoint.app_only and endpoint is not TOKEN
+
     def refused(self, endpoint: Endpoint) -> None:
         """A token that was fetched may have been revoked since; fetch another before asking again."""
-        if self._keys.bearer_token or endpoint is TOKEN or (self._user and not endpoint.app_only):
+        if self._keys.bearer_token or endpoint is TOKEN or self.signs(endpoint):
             return
         with self._lock:
             self._app.session.headers.pop("Authorization", None)

@@ -161,7 +161,8 @@ class Exchange:
         self, problem: Problem, endpoint: Endpoint, headers: Mapping[str, str], *, retry_after: float = 0.0
     ) -> XError:
         hint = f"{problem.hint} Then start again: a harvest continues where it was." if problem.hint else ""
-        if problem.outcome == ApiCode.UNAUTHORIZED and (off := self._minutes_off(headers)):
+        signed = problem.outcome == ApiCode.UNAUTHORIZED and self._sessions.signs(endpoint)
+        if signed and (off := self._minutes_off(headers)):
             hint = f"This machine's clock is {off} minutes off, and signatures carry the time: set the clock."
         return XError(problem, asked=f"{endpoint.method} {endpoint.name}", hint=hint, retry_after=retry_after)
 
