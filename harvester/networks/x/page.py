@@ -52,6 +52,10 @@ class Page:
         """How many posts the answer speaks of and does not hold."""
         return max(0, (self.count or 0) - self.distinct)
 
+    def fuller(self, again: "Page") -> "Page":
+        """Of two answers to one question that with more posts, else that which lacks less, else `again`."""
+        return again if (again.posts, -again.missing) >= (self.posts, -self.missing) else self
+
     @property
     def counts_rightly(self) -> bool:
         """Whether it holds as many posts as it says."""

@@ -1,5 +1,6 @@
 """An answer that is not the end of a chain is not taken for it, and no chain is followed for ever."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -180,7 +181,7 @@ def test_a_page_that_holds_less_than_it_says_is_asked_for_again(one: Desk, kind:
     assert sorted(set(harvested.ids)) == one.model.ids and not harvested.gaps
 
 
-def test_an_x_that_always_miscounts_is_paid_one_page_more_and_what_it_spoke_of_is_a_gap(one: Desk) -> None:
+def test_an_x_that_always_miscounts_is_paid_three_pages_more_and_what_it_spoke_of_is_a_gap(one: Desk) -> None:
     def miscounted(_request: Request, _number: int, right: Any) -> Any:
         if "data" in right:
             right["meta"]["result_count"] += 1
@@ -190,12 +191,30 @@ def test_an_x_that_always_miscounts_is_paid_one_page_more_and_what_it_spoke_of_i
     harvested = one.harvest(spoil=miscounted)
     assert sorted(harvested.ids) == one.model.ids
     with_posts = [request for request in harvested.requests if _token(request)]
-    assert len(with_posts) == 9 and len(harvested.requests) == 12
+    assert len(with_posts) == 9 and len(harvested.requests) == 14
     assert len(harvested.gaps) == 10
     assert (harvested.gaps[0]["first_id_after"], harvested.gaps[0]["last_id_before"]) == (
         str(BASE + 29),
         str(BASE + 26),
     )
+
+
+@pytest.mark.parametrize("off", [(1, 1, 0), (-1, 1), (1, -1)])
+def test_a_count_that_another_answer_to_the_same_question_denies_is_no_gap(
+    one: Desk, off: tuple[int, ...]
+) -> None:
+    asked: Counter[str] = Counter()
+
+    def miscounted(request: Request, _number: int, right: Any) -> Any:
+        if (token := _token(request)) and "data" in right:
+            right["meta"]["result_count"] += off[asked[token] % len(off)]
+            asked[token] += 1
+        return right
+
+    one.begin("search", _model(30))
+    harvested = one.harvest(spoil=miscounted)
+    assert sorted(harvested.ids) == one.model.ids
+    assert harvested.gaps == []
 
 
 @pytest.mark.parametrize("how", ["cut", "refused", "over"])

@@ -51,8 +51,9 @@ class Follower:
     depth: int | None = None
     reach: timedelta | None = None
     always_confirms: bool = False
-    # X has not counted what it delivered, also when asked again, which is paid for.
+    # X has not counted what it delivered, also when asked again, which is paid for; and whether it ever has.
     miscounts: bool = False
+    counts: bool = False
 
     def size(self, chain: Chain) -> int:
         """How many posts to ask for."""
@@ -132,10 +133,12 @@ class _Walk:
                 raise Stopped
             self._job.waits("", 0.0)
             chain, again = self._asked(chain)
-            if again is None or again.posts >= page.posts:
-                page = again
-            if page and page.posts and not page.counts_rightly:
+            page = page.fuller(again) if again else None
+            if page and page.posts and not (page.missing or page.counts_rightly):
                 self._follower.miscounts = True
+        if page and page.posts:
+            self._follower.miscounts |= page.missing > 0
+            self._follower.counts |= page.counts_rightly
         return chain, page
 
     def _asked(self, chain: Chain) -> tuple[Chain, Page | None]:
@@ -148,7 +151,9 @@ class _Walk:
         if page.outcome is not ApiCode.OK:
             return False
         if page.posts:
-            return not (page.counts_rightly or self._follower.miscounts)
+            # To an X that never counts what it delivers, another question is of no use.
+            may_come_right = not self._follower.miscounts or (page.missing > 0 and self._follower.counts)
+            return may_come_right and not page.counts_rightly
         if page.missing:
             return True
         if not chain.newest_id:
