@@ -6,17 +6,16 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from isal import igzip
 
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import naming, require_links
 from harvester.store.boundaries import collection_around
-from harvester.store.disk import real, sync, whole
+from harvester.store.disk import held, part_of, real, remove_dead, sync, whole
 
 STANDARD_OUTPUT = "-"
 _LEVEL = 2
@@ -94,7 +93,7 @@ def output(path: str) -> Iterator[Output]:
         return
     goal = Path(path)
     was_there = goal.exists()
-    with whole(goal) as partial, naming(goal), partial.open("wb") as file:
+    with whole_alone(goal) as partial, naming(goal), partial.open("wb") as file:
         written = Output(file.write)
         if path.endswith(".gz"):
             with _packed(written) as packed:
@@ -107,6 +106,19 @@ def output(path: str) -> Iterator[Output]:
         written.flush()
         if goal.exists() and not was_there:
             raise _made_meanwhile(goal)
+
+
+@contextmanager
+def whole_alone(goal: Path) -> Iterator[Path]:
+    """As `whole`; what a killed export left of the file is removed before.
+
+    That of a file in a folder is removed with what was left of the folder.
+    """
+    is_inside = any(parent.suffix == ".part" for parent in goal.parents)
+    if not is_inside:
+        remove_dead(goal)
+    with whole(goal, hold=not is_inside) as partial:
+        yield partial
 
 
 def _packed(written: Output) -> Any:
@@ -128,13 +140,16 @@ def folder(path: str, *, known_by: Iterable[str]) -> Iterator[Path]:
     _require_replaceable(goal, path, known_by)
     was_there = goal.exists()
     goal.parent.mkdir(parents=True, exist_ok=True)
-    partial = _beside(goal)
+    partial = part_of(goal)
     try:
         with naming(goal):
             partial.mkdir()
-            yield partial
-            sync(partial)
-            _rename(partial, goal, replaces=was_there)
+            with held(partial):
+                yield partial
+                sync(partial)
+                _rename(partial, goal, replaces=was_there)
+        # Not before: where one was killed while it replaced the folder, this is all that is left of both.
+        remove_dead(goal)
     except OSError as error:
         # A person knows the folder under its own name.
         if Path(str(error.filename)).is_relative_to(partial):
@@ -144,19 +159,17 @@ def folder(path: str, *, known_by: Iterable[str]) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _beside(goal: Path) -> Path:
-    """The name that a folder has while it is not whole, or no longer wanted."""
-    return goal.with_name(f"{goal.name}.{uuid4().hex}.part")
-
-
 def _rename(made: Path, goal: Path, *, replaces: bool) -> None:
     """Give a folder its name; what got that name since the export began is kept."""
-    old = _beside(goal)
+    old = part_of(goal)
     try:
-        if replaces:
-            with suppress(FileNotFoundError):
-                goal.rename(old)
-        made.rename(goal)
+        with ExitStack() as stack:
+            if replaces:
+                with suppress(FileNotFoundError):
+                    # So that no other export that ends now removes it.
+                    stack.enter_context(held(goal))
+                    goal.rename(old)
+            made.rename(goal)
     except BaseException as error:
         # Also after a signal: until the new folder has the name, the old one is kept.
         with suppress(OSError):

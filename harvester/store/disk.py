@@ -1,10 +1,13 @@
 """Durable files that appear under their names only when complete, with clear errors."""
 
 import errno
+import fcntl
 import os
+import re
+import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from uuid import uuid4
@@ -12,6 +15,7 @@ from uuid import uuid4
 from harvester.errors import NotFound, StoreAway
 from harvester.errors.files import broken_link, explained, naming
 
+_PART = re.compile(r"\.[0-9a-f]{32}\.part")
 _CHECK = "Check the folder; the harvest continues from what is stored."
 
 
@@ -55,18 +59,61 @@ def _no_file(path: Path, mode: int) -> OSError:
     return OSError(errno.EINVAL, "it is not a file", str(path))
 
 
+def part_of(path: Path) -> Path:
+    """A name beside `path` for what is not yet, or no longer, it."""
+    return path.with_name(f"{path.name}.{uuid4().hex}.part")
+
+
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def held(part: Path) -> Iterator[None]:
+    """While this lasts, `remove_dead` leaves the part alone; where the file system has locks, only then."""
+    descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_dead(path: Path) -> None:
+    """Remove the held parts of `path` whose processes were killed."""
+    with suppress(OSError):
+        for part in path.parent.iterdir():
+            if part.name.startswith(f"{path.name}.") and _PART.fullmatch(part.name[len(path.name) :]):
+                _remove_if_dead(part)
+
+
+def _remove_if_dead(part: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            # The lock of a process ends with it, however it ends.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink()
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def whole(path: Path, *, hold: bool = False) -> Iterator[Path]:
     """A name to write to; the file becomes `path` at the end, and is removed on an error.
 
-    Only a file is replaced: as root, a rename would do the same to a device.
+    Only a file is replaced: as root, a rename would do the same to a device. With `hold` there is an empty
+    file of that name, which is `held`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_file():
         raise _no_file(path, path.stat().st_mode)
-    partial = path.with_name(f"{path.name}.{uuid4().hex}.part")
+    partial = part_of(path)
     try:
-        with naming(path):
+        with naming(path), ExitStack() as stack:
+            if hold:
+                partial.touch(exist_ok=False)
+                stack.enter_context(held(partial))
             yield partial
             sync(partial)
             partial.replace(path)

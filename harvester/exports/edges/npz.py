@@ -11,9 +11,8 @@ from typing import IO
 
 from harvester.errors import Exit, HarvesterError
 from harvester.exports.edges.graph import FollowGraph
-from harvester.exports.output import STANDARD_OUTPUT, hashed
+from harvester.exports.output import STANDARD_OUTPUT, hashed, whole_alone
 from harvester.exports.written import Written
-from harvester.store.disk import whole
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _BLOCK = 1 << 16
@@ -32,7 +31,7 @@ def write_npz(graph: FollowGraph, to: str, *, marked: bool) -> Written:
         raise HarvesterError("npz is written to a file.", hint="Name it with -o.", exit_code=Exit.USAGE)
     number = graph.find_nodes()
     ids = array("q", graph.ids())
-    with whole(Path(to)) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as packed:
+    with whole_alone(Path(to)) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as packed:
         with _member(packed, "ids", "<i8", f"({len(ids)},)") as file:
             file.write(_little(ids))
         offsets = array("q", bytes(8 * (len(ids) + 1)))
