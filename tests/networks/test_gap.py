@@ -95,6 +95,9 @@ class _Connection:
         lines = [f"{post}\n".encode() for post in ids]
         return StreamRead(lines, ids, alive=True, since=self.x.time.earliest(since))
 
+    def rest(self) -> StreamRead:
+        return StreamRead()
+
     def close(self) -> None:
         return
 

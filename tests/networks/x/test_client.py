@@ -718,6 +718,20 @@ def test_a_stop_leaves_nothing_that_had_arrived() -> None:
     assert sum(read.unread for read in reads) == len(half)
 
 
+def test_what_had_arrived_when_a_connection_is_left_can_be_counted() -> None:
+    hold = threading.Event()
+    record = b'{"data":{"id":"%d"}}\r\n'
+    with scripted(lambda _: streamed(record % 1, record % 2, hold=hold)) as server:
+        connection = _client(server, clock=SystemClock()).stream()
+        arrivals = connection._arrivals
+        until(lambda: record % 2 in arrivals._first + _waiting_in(arrivals._socket))
+        rest = connection.rest()
+        connection.close()
+        hold.set()
+
+    assert rest.ids == ["1", "2"]
+
+
 def test_a_stream_read_hears_a_stop() -> None:
     def measured() -> float:
         stop, hold = Stop(), threading.Event()

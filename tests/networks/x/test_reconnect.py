@@ -25,6 +25,7 @@ class _Connection:
     steps: list[Any]
     pace: float = 1.0
     closed: str = "closed"
+    unread: str = ""
     opened: datetime = field(init=False)
     ended: bool = False
 
@@ -44,6 +45,10 @@ class _Connection:
             return StreamRead(events=[step], alive=True, unread=unread, since=since)
         ids = step.split()
         return StreamRead([f"line {post_id}\n".encode() for post_id in ids], ids, alive=True, since=since)
+
+    def rest(self) -> StreamRead:
+        ids = self.unread.split()
+        return StreamRead([f"line {post_id}\n".encode() for post_id in ids], ids, since=self.clock.now())
 
     def close(self) -> None:
         self.ended = True
@@ -424,3 +429,13 @@ def test_a_connection_that_opens_after_a_stop_is_closed(is_left: bool) -> None:
     assert not connection.ended
     let_through.set()
     until(lambda: connection.ended)
+
+
+def test_what_arrived_and_is_not_kept_is_charged_once_a_day() -> None:
+    network, charged = _Network(["1 2", "3 4"]), list[int]()
+    for read in network.supervisor(charged=charged.append):
+        if read.ids:
+            network.connections[0].unread = "2 3 4"
+            break
+    assert network.connections[0].ended
+    assert charged == [2, 2]

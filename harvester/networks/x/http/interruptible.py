@@ -57,7 +57,7 @@ class Sockets:
         with self._lock:
             kind.add(sock)
         if self.stop.requested:
-            _shut(sock)
+            shut(sock)
 
     def _end(self) -> None:
         self._cut(self._endless)
@@ -70,10 +70,11 @@ class Sockets:
         with self._lock:
             found = list(kind)
         for sock in found:
-            _shut(sock)
+            shut(sock)
 
 
-def _shut(sock: Any) -> None:
+def shut(sock: Any) -> None:
+    """End a connection in both directions; what has arrived can still be read."""
     try:
         # Below TLS: its own shutdown would change state under the thread that reads.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)

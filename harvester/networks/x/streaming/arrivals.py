@@ -9,6 +9,7 @@ import ssl
 from typing import Any
 
 from harvester.errors.connections import cause_of
+from harvester.networks.x.http.interruptible import shut
 
 # How long a read waits for the first byte.
 TICK = 0.5
@@ -59,6 +60,10 @@ class Arrivals:
         if count:
             return bytes(self._room[:count]), ""
         return (b"" if self._end == "" else None), self._end or ""
+
+    def cut(self) -> None:
+        """Let nothing more come; what has come is still taken."""
+        shut(self._socket)
 
     def close(self) -> None:
         self._socket.close()

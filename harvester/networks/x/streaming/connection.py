@@ -19,7 +19,7 @@ LAST_SECONDS = 1.0
 
 
 class StreamConnection:
-    """Made by `XClient.stream`. `read` until `closed`, then `close`."""
+    """Made by `XClient.stream`. `read` until `closed`, then `close`; if that is before, `rest` first."""
 
     def __init__(
         self,
@@ -75,8 +75,16 @@ class StreamConnection:
             read.add(self._splitter.finish(self._provenance_now()))
         return self._dated(read, closed, since)
 
+    def rest(self) -> StreamRead:
+        """End the connection; what had arrived over it and was not read, to be counted."""
+        self._arrivals.cut()
+        try:
+            return self._last()
+        except Stopped:
+            return StreamRead()
+
     def _last(self) -> StreamRead:
-        """What had arrived when the stop came, to its last byte, half a record as an event."""
+        """What had arrived when the connection was cut, to its last byte, half a record as an event."""
         if self._over:
             raise Stopped
         self._over, since, read = True, self._clock.elapsed(), StreamRead()

@@ -46,3 +46,8 @@ class StreamRead:
     @property
     def last_id(self) -> str | None:
         return self.ids[-1] if self.ids else None
+
+    @property
+    def reason(self) -> str:
+        """Why X says that it ends the connection; empty if it does not say so."""
+        return next((each["disconnect_type"] for each in self.events if each["event"] == "disconnect"), "")

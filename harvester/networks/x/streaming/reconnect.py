@@ -53,7 +53,7 @@ class StreamSupervisor:
         on_wait: Callable[[str, float], None] | None = None,
         time: NetworkTime | None = None,
         gap: Gap | None = None,
-        charged: Callable[[int], None] | None = None,
+        charged: Callable[[int], None] = lambda _: None,
         recover: Callable[[Gap], StreamConnection] | None = None,
         patience: float = math.inf,
     ) -> None:
@@ -116,6 +116,8 @@ class StreamSupervisor:
         try:
             reason = yield from self._reads(connection, self._time.earliest(asked))
         finally:
+            # Not kept, and paid for.
+            self._charge(connection.rest())
             connection.close()
         yield from self._wait(self._backoffs.network.pause(), f"the stream was interrupted: {reason}")
 
@@ -140,7 +142,7 @@ class StreamSupervisor:
                 recovered = now
             if alive and now - opened >= SETTLED_SECONDS:
                 self._backoffs.settled()
-            reason = _reason_in(read) or reason
+            reason = read.reason or reason
             ended = self._why_over(read, reason, silent=now - heard)
             if self._gap and alive and (ended or now - recovered >= HELD_SECONDS):
                 self._end_gap(read)
@@ -186,12 +188,18 @@ class StreamSupervisor:
             self._seen.charge(old, read.since.date())
             self.duplicates += len(old)
         self.duplicates += self._seen.drop_seen(read)
-        if self._charged:
-            self._charged(self._seen.charged - before)
+        self._charged(self._seen.charged - before)
         if read.ids:
             self._time.saw(read.ids[-1])
             self._order.add(read.ids)
             self._close_gap(read)
+
+    def _charge(self, rest: StreamRead) -> None:
+        if not rest.ids:
+            return
+        before = self._seen.charged
+        self._seen.charge(rest.ids, rest.since.date())
+        self._charged(self._seen.charged - before)
 
     def _close_gap(self, read: StreamRead) -> None:
         """End the gap with the first records behind it, unless X may yet deliver all of it."""
@@ -289,8 +297,3 @@ class StreamSupervisor:
                 if self._clock.wait(self._stop, min(left, TICK)):
                     raise Stopped
                 yield StreamRead(since=self._time.earliest())
-
-
-def _reason_in(read: StreamRead) -> str:
-    """Why X says that it ends the connection; empty if it does not say so."""
-    return next((each["disconnect_type"] for each in read.events if each["event"] == "disconnect"), "")
