@@ -86,20 +86,22 @@ class ListPages:
         """The outcome of a list that ends with this page, and why; one that failed continues with it."""
         if self.short:
             return CUT, self.short
-        is_empty = not page.ids and bool(self.pauses(page))
-        of = f"after {self.received} of the {self._said} accounts that the profile counts"
-        if is_empty and (self._lacks_many(self.received) or not self.received):
-            outcome, why = FAILED, f"X ended it with an empty page, {of}"
-        elif is_empty:
-            outcome, why = COMPLETE, "X ended it with an empty page"
-        elif page.broken_token:
+        if page.broken_token:
             # There is a next page, so that no number of harvests makes the list complete.
             return CUT if self._stood else FAILED, page.broken_token
+        of = f"after {self.received} of the {self._said} accounts that the profile counts"
+        lacks_many = self._lacks_many(self.received)
+        is_empty = not page.ids and bool(self.pauses(page))
+        doubt = ""
+        if is_empty and (lacks_many or not self.received):
+            doubt = f"X ended it with an empty page, {of}"
         elif self.may_go_on(page, self.received):
-            outcome, why = FAILED, f"X ended it with a full page, {of}"
-        else:
-            outcome, why = COMPLETE, f"X ended it {of}" if self._lacks_many(self.received) else ""
-        return (COMPLETE, f"{why}, in two harvests") if outcome == FAILED and self._stood else (outcome, why)
+            doubt = f"X ended it with a full page, {of}"
+        if doubt:
+            return (COMPLETE, f"{doubt}, in two harvests") if self._stood else (FAILED, doubt)
+        if is_empty:
+            return COMPLETE, "X ended it with an empty page"
+        return COMPLETE, f"X ended it {of}" if lacks_many else ""
 
     def leads_nowhere(self, page: Page) -> tuple[str, str] | None:
         """The outcome and why, if the token of this page is not followed; None where it is the next one."""

@@ -124,14 +124,8 @@ class StreamSupervisor:
     def _reads(self, connection: StreamConnection, asked: datetime) -> Generator[StreamRead, None, str]:
         """All that comes over one connection, which was asked for then; the reason of its end."""
         opened = heard = recovered = self._clock.elapsed()
-        self._begun = self._begun or asked
+        yield from self._opened(connection, asked)
         reason, alive = "", False
-        if self._gap:
-            self._gap = replace(self._gap, until=connection.opened)
-            self._recovery = self._recovered_over(connection, self._gap)
-        else:
-            self._alive_at = asked
-            yield StreamRead(since=asked, heard=self._missed())
         while True:
             read = connection.read()
             now = self._clock.elapsed()
@@ -153,6 +147,24 @@ class StreamSupervisor:
             if ended:
                 return ended
 
+    def _opened(self, connection: StreamConnection, asked: datetime) -> Iterator[StreamRead]:
+        """An open gap lasts until here; without one, nothing is missed since X was asked."""
+        self._begun = self._begun or asked
+        if self._gap:
+            self._gap = replace(self._gap, until=connection.opened)
+            self._recovery = None
+            if self._recover and connection.back:
+                self._recovery = Recovery(
+                    self._gap,
+                    back=connection.back,
+                    opened=connection.opened,
+                    inherited=self._is_inherited,
+                    asked=connection.asked,
+                )
+        else:
+            self._alive_at = asked
+            yield StreamRead(since=asked, heard=self._missed())
+
     def _take_in(self, read: StreamRead, asked: datetime) -> None:
         """Add the gaps that it ends or tells of, and take out the records that came before."""
         if read.alive:
@@ -168,18 +180,6 @@ class StreamSupervisor:
         if read.closed:
             return reason or read.closed
         return f"nothing came for {self._silence:.0f} s" if silent >= self._silence else ""
-
-    def _recovered_over(self, connection: StreamConnection, gap: Gap) -> Recovery | None:
-        if not (self._recover and connection.back):
-            return None
-        inherited = self._is_inherited
-        return Recovery(
-            gap,
-            back=connection.back,
-            opened=connection.opened,
-            inherited=inherited,
-            asked=connection.asked,
-        )
 
     def _note_records(self, read: StreamRead) -> None:
         before = self._seen.charged
