@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, field
-from threading import Event
 from typing import Any
 
 from harvester.clock import Stop
@@ -12,6 +11,7 @@ from harvester.networks.edits import Edit
 from harvester.networks.validation import as_valid
 from harvester.networks.x import Keys, Rule, RuleCaps, XClient
 from harvester.networks.x.rules.live_changes import LiveChanges
+from tests.support.harvest_stage import until
 from tests.support.scripted_x import HandClock, Reply, Request, scripted
 
 
@@ -68,7 +68,7 @@ class _App:
 
 
 def test_a_change_whose_room_another_took_is_tried_again_and_the_gap_is_told() -> None:
-    app, clock, edits, pause = _App(), HandClock(), _Edits(), Event()
+    app, clock, edits = _App(), HandClock(), _Edits()
     events: list[Tree] = []
     with scripted(app.answer) as server:
         job = Job(
@@ -83,11 +83,14 @@ def test_a_change_whose_room_another_took_is_tried_again_and_the_gap_is_told() -
         )
         rules = [Rule("cat", "twarc-cloud:live:r", ("r",))]
         changes = LiveChanges(job, rules, caps=RuleCaps(rules=1))
-        for _ in range(200):
-            events += changes.poll()
-            if edits.versions:
-                break
-            clock.advance(5)
-            pause.wait(0.01)
+
+        def polled() -> list[Tree]:
+            events.extend(changes.poll())
+            return events
+
+        # Time passes only between the two rounds, as requests that are under way have deadlines.
+        until(polled)
+        clock.advance(120)
+        until(lambda: polled() and edits.versions)
     assert [event["event"] for event in events] == ["rule refused", "rules", "gap"]
     assert (list(app.live.values()), edits.versions) == (["dog"], [2])
