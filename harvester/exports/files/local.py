@@ -1,5 +1,6 @@
 """Files given on the command line: of records, or of ids as text or packed into 64 bits each."""
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -8,9 +9,21 @@ from harvester.errors import Exit, HarvesterError
 from harvester.exports.posts import Local, Posts
 from harvester.networks.registry import usual
 from harvester.reading.lines import BadRecord, OnBad, hand_on, local_bytes, local_raw_lines
+from harvester.store.keys import (
+    COLLECTION,
+    HARVEST,
+    HARVEST_2019,
+    HARVESTS,
+    REPAIRS,
+    holds_accounts,
+    is_segment,
+)
 from harvester.text import whole_number
 
 _RECORDS = (".jsonl", ".json", ".twt", ".ndjson")
+# In the folder of a collection, those that have records; in that of a harvest, its summary.
+_OF_COLLECTION = {HARVESTS.rstrip("/"), REPAIRS.rstrip("/")}
+_SUMMARIES = {HARVEST, HARVEST_2019}
 _PACKED = ".fws"
 _ID = 8
 GREATEST_PACKED = (1 << 64) - 1
@@ -27,10 +40,25 @@ def record_files(name: str) -> list[str]:
     path = Path(name)
     if not path.is_dir():
         return [name]
-    found = sorted(str(each) for each in path.rglob("*") if each.is_file() and is_of_records(each.name))
+    found = sorted(str(each) for each in files_below(path) if is_of_records(each.name))
     if not found:
         raise no_files(name)
     return found
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """The files below a folder; of collections of this project only their records of posts.
+
+    What else lies there is JSON, too, such as changesets. Its names may be anybody's, so it is known by its
+    folder. Hidden folders are this project's, or a file system's.
+    """
+    for place, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        if COLLECTION in names and not _OF_COLLECTION.isdisjoint(folders):
+            folders[:], names = _OF_COLLECTION.intersection(folders), []
+        elif not _SUMMARIES.isdisjoint(names):
+            folders[:], names = [], [each for each in names if is_segment(each) and not holds_accounts(each)]
+        yield from (path for name in names if (path := Path(place, name)).is_file())
 
 
 def no_files(name: str) -> HarvesterError:

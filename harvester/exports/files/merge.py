@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harvester.errors import Exit, HarvesterError
 from harvester.exports.files.ids import write_ids
-from harvester.exports.files.local import is_of_records, is_packed, no_files, posts_in
+from harvester.exports.files.local import files_below, is_of_records, is_packed, no_files, posts_in
 from harvester.exports.ids import sort_key
 from harvester.exports.json_lines import line_of
 from harvester.exports.output import folder, output
@@ -76,8 +76,8 @@ def _places(names: Sequence[str]) -> list[tuple[Path, list[str]]]:
     """For each relative path, the files with this path in the folders."""
     found: dict[Path, list[str]] = {}
     for name in names:
-        for path in sorted(Path(name).rglob("*")):
-            if path.is_file() and (is_of_records(path.name) or is_packed(path.name)):
+        for path in sorted(files_below(Path(name))):
+            if is_of_records(path.name) or is_packed(path.name):
                 found.setdefault(path.relative_to(name), []).append(str(path))
     if not found:
         raise no_files(", ".join(names))

@@ -314,6 +314,26 @@ def test_bad_records_may_be_left_out(person: Person) -> None:
     assert "Left out: bad.jsonl, line 2" in told.err
 
 
+def test_of_the_folder_of_a_collection_its_records_of_posts_are_read(person: Person) -> None:
+    from tests.support.stored_records import collection_of
+
+    keys = collection_of(Path("collections"), "election", [[record_forms.page()]])
+    (records,) = Path().rglob("tweets-*.jsonl.gz")
+    # As stores write them, over several lines.
+    document = b'{\n  "id": "election"\n}\n'
+    for name in ("collection.json", "harvest.json", "users.jsonl"):
+        (records.parent / name).write_bytes(document)
+    (records.parent / "users-20261123090000-000001.jsonl.gz").write_bytes(packed(b'{"data": [{"id": "12"}]}'))
+    for change in (keys.changesets + "change-20261123085900-00000001.json", "collections/.apps/12.json"):
+        Path(change).parent.mkdir(parents=True, exist_ok=True)
+        Path(change).write_bytes(document)
+    posts = person.output("files", "ids", str(records))
+    for folder in ("collections", "collections/election", str(records.parent)):
+        assert person.output("files", "ids", folder) == posts, folder
+    person.output("files", "merge", "collections", "-o", "merged")
+    assert [path.name for path in Path("merged").rglob("*.*")] == [records.name]
+
+
 def test_what_export_makes_by_user_is_a_data_set_of_twittomatic(person: Person) -> None:
     from tests.support.stored_records import collection_of
 
