@@ -108,9 +108,12 @@ def _pointed_to(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
             return _summary(keys, here.file(name), store.read(here.file(name)).data)
         except NotFound:
             continue
+    lost: HarvestSummary = {**_NOTHING, "collection_id": keys.id, "harvest_timestamp": pointer["harvest_id"]}
+    if state := text_in(pointer, "state"):
+        hint = f"`collection verify {keys.id}` says what else is missing."
+        return {**lost, "state": state, "reason": f"its {HARVEST} is missing", "hint": hint}
     # Of 2019: a harvest that failed left no summary, and was pointed to all the same.
-    lost: HarvestSummary = {**_NOTHING, "harvest_timestamp": pointer["harvest_id"], "state": "failed"}
-    return {**lost, "collection_id": keys.id, "folder": here.folder}
+    return {**lost, "state": FAILED, "folder": here.folder}
 
 
 def died(store: Store, keys: CollectionKeys) -> HarvestSummary | None:

@@ -141,6 +141,14 @@ def test_the_last_harvest_is_also_one_that_could_not_store_all(tmp_path: Path) -
     assert found_with(state="failed") == (timestamp(first.started), "complete")
 
 
+def test_a_last_harvest_whose_folder_is_gone_is_not_taken_for_a_failed_one(tmp_path: Path) -> None:
+    store = _harvested_daily(tmp_path, 0)
+    pointer = {"harvest_id": "2026-01-20T09:05:07.000000+00:00", "state": "complete"}
+    store.create(_KEYS.last_harvest, orjson.dumps(pointer))
+    found = catalog.last(store, _KEYS)
+    assert found and (found["state"], found["reason"]) == ("complete", "its harvest.json is missing")
+
+
 def test_after_a_mark_only_a_harvest_that_began_since_is_found(tmp_path: Path) -> None:
     store = _harvested_daily(tmp_path, 2)
     marked = catalog.mark(store, _KEYS)
