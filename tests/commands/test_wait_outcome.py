@@ -35,9 +35,12 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
 
 
 def _killed(
-    person: Person, *options: str, unrecorded: bool = False, printed: str = ""
+    person: Person, *options: str, unrecorded: bool = False, printed: str = "", moved: bool = False
 ) -> "subprocess.CompletedProcess[str]":
-    """`once --wait` whose harvest is killed while it is watched, and has no summary if `unrecorded`."""
+    """`once --wait` whose harvest is killed while it is watched, and has no summary if `unrecorded`.
+
+    With `moved`, the folder of its collection is elsewhere then.
+    """
     waiting = fork_server.start(
         [sys.executable, _DOOR, "collection", "once", "x", "--wait", "--progress", "json", *options],
         cwd=person.folder,
@@ -53,6 +56,8 @@ def _killed(
         (log,) = person.folder.glob("*-runs/x/*.log")
         with log.open("a") as file:
             file.write(f"{printed}\n")
+    if moved:
+        (person.folder / "collections/x").rename(person.folder / "moved")
     os.kill(person.process("x"), signal.SIGKILL)
     out, err = waiting.communicate(timeout=60)
     return subprocess.CompletedProcess([], waiting.returncode, out, err)
@@ -122,9 +127,9 @@ def test_a_killed_harvest_that_left_no_record_is_reported_without_one(person: Pe
     assert (summary["state"], summary["tweets"]) == ("interrupted", 0)
 
 
-def test_the_error_that_a_harvest_ended_with_is_reported_where_it_could_not_be_stored(person: Person) -> None:
+def test_the_error_that_a_harvest_ended_with_is_reported_where_its_collection_is_gone(person: Person) -> None:
     said = "x cannot be written: No space left on device.\nMake space, then start again."
-    killed = _killed(person, printed=said)
+    killed = _killed(person, printed=said, moved=True)
     assert killed.returncode == 1
     assert killed.stderr.endswith(f"{said}\n")
 

@@ -14,7 +14,7 @@ from harvester.commands.cli.progress_meter import meter
 from harvester.commands.cli.workspace import Workspace
 from harvester.commands.harvest_stop import end_harvest
 from harvester.documents import HarvestSummary
-from harvester.errors import Exit, Terminated, interruption
+from harvester.errors import Exit, HarvesterError, Terminated, interruption
 from harvester.harvest.summary import progress_words
 from harvester.store.keys import CollectionKeys
 from harvester.text import printable_lines
@@ -74,8 +74,14 @@ def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: b
             return interrupted
     ended = workspace.compute.ended(keys.id)
     code = ended.code if ended else int(Exit.ERROR)
-    # One that found the lock taken did not begin: what began is another harvest.
-    summary = None if code == Exit.LOCKED else catalog.first_after(workspace.store, keys, marked)
+    try:
+        # One that found the lock taken did not begin: what began is another harvest.
+        summary = None if code == Exit.LOCKED else catalog.first_after(workspace.store, keys, marked)
+    except HarvesterError:
+        # What the harvest said last is nearer to the cause, as when its folder was moved.
+        if not (code and ended and ended.said):
+            raise
+        summary = None
     if summary and as_json:
         print_json(summary)
     elif summary:
@@ -116,7 +122,6 @@ def _watch(workspace: Workspace, keys: CollectionKeys, form: str) -> None:
 
 def _summary(workspace: Workspace, keys: CollectionKeys) -> HarvestSummary | None:
     """How far it is, from itself or from the store; None if neither says."""
-    from harvester.errors import HarvesterError
     from harvester.harvest import catalog
 
     try:
