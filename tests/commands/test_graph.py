@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from harvester.clock import Stop, SystemClock
+from harvester.commands.cli.workspace import Workspace
+from harvester.commands.collection.approved import say_what_follows
 from harvester.errors import Exit
 from harvester.graph.workers.begin import begin_crawl
 from harvester.harvest.lock import Lock
+from harvester.settings import Settings
 from harvester.store.keys import CollectionKeys
 from tests.support.cli_session import Person, at_a_terminal
 from tests.support.crawls import crawl, frontiers, here_of, latest, lines_of, truth, visits
@@ -270,6 +273,20 @@ def test_once_goes_through_a_crawl_and_refuses_it_while_it_waits(
         assert "The crawl of crowd is over; `" in last.err
         users = json.loads(someone.output("graph", "status", "crowd", "--json"))["depths"]
         assert [each["depth"] for each in users] == [0, 1, 2]
+
+
+def test_a_crawl_whose_harvest_did_not_begin_is_not_over(
+    stage: Stage, person: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = add(stage, "early", ["12"])
+    here = Workspace(Settings(collections_path=str(person.folder / "collections")))
+    tree = here.collection(keys)
+    say_what_follows(here, keys, tree)
+    assert capsys.readouterr().err == ""
+    over = {**tree, "graph": {"last_crawl": {"started": "2026-11-23T09:00:00.000000+00:00"}}}
+    stage.edit(keys.id, lambda _: over)
+    say_what_follows(here, keys, tree)
+    assert "The crawl of early is over; `" in capsys.readouterr().err
 
 
 def test_a_downloaded_and_a_copied_crawl_have_its_depths(stage: Stage, person: Person, folder: Path) -> None:

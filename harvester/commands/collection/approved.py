@@ -7,7 +7,7 @@ from harvester.collection.kinds import is_crawl
 from harvester.collection.workers import WORKER_OF
 from harvester.commands.cli.output import advise, print_json
 from harvester.commands.cli.workspace import Workspace
-from harvester.documents import Collection
+from harvester.documents import Collection, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
 
@@ -47,7 +47,7 @@ def ends(
 
 
 def say_what_follows(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> None:
-    """Say what a crawl whose harvest has ended waits for, or that it is over."""
+    """Say what a crawl whose harvest has ended waits for, or that it is over; `tree` is as before it."""
     from harvester.collection import history
 
     if not is_crawl(tree):
@@ -56,8 +56,13 @@ def say_what_follows(workspace: Workspace, keys: CollectionKeys, tree: Collectio
     found = _following(workspace, keys, now)  # type: ignore[arg-type]
     if found and (waits := _waits(keys, found)):
         advise(f"{waits}. {found.hint}")
-    elif not found:
+    elif not found and (tree.get(WORKER_OF) or _last(now) != _last({**tree})):
         advise(f"The crawl of {keys.id} is over; `graph status {keys.id}` shows it.")
+
+
+def _last(tree: Tree) -> str:
+    """When the crawl began that was over last; a harvest that did not begin leaves it as it was."""
+    return str(((tree.get("graph") or {}).get("last_crawl") or {}).get("started") or "")
 
 
 def _waits(keys: CollectionKeys, found: "Next | None") -> str:
