@@ -22,7 +22,7 @@ def require_valid(tree: Tree, where: str, *, collection_id: str = "", of_repairs
     """The collection in the tree; every problem of it in one HarvesterError otherwise."""
     reasons = problems(tree, of_repairs=of_repairs)
     if collection_id and tree.get("id", collection_id) != collection_id:
-        reasons.append(f"Its id is {tree['id']!r}.")
+        reasons.append(f"Its id is {tree['id']!r}, and its folder is named {collection_id}.")
     if reasons:
         raise HarvesterError(
             f"{where} is not a valid collection.",

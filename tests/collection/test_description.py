@@ -326,7 +326,7 @@ class TestParsing:
         assert "nothing was collected" in told.value.hint
 
     def test_a_collection_that_says_another_id_is_refused(self) -> None:
-        with pytest.raises(HarvesterError, match="Its id is 'a'."):
+        with pytest.raises(HarvesterError, match="Its id is 'a', and its folder is named b."):
             parsed(orjson.dumps(SEARCH), "here", collection_id="b")
 
     @pytest.mark.parametrize(("value", "number"), [(5, 5), ("5", 5), ("", 9), (None, 9), ("007", 7)])

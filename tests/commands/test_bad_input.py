@@ -50,7 +50,7 @@ _COLLECTIONS: dict[str, tuple[Any, str]] = {
     "empty": ("", "is not JSON"),
     "half written": ('{"id": "it", "type": "search", "search": {"query": "fl', "is not JSON"),
     "no id": (_without(_SEARCH, "id"), "Missing id."),
-    "another id": ({**_SEARCH, "id": "that"}, "Its id is 'that'."),
+    "another id": ({**_SEARCH, "id": "that"}, "Its id is 'that', and its folder is named it."),
     "no type": (_without(_SEARCH, "type"), "Missing type."),
     "unknown type": ({**_SEARCH, "type": "twitter"}, "Unrecognized collection type 'twitter'"),
     "no section": (_without(_SEARCH, "search"), "missing search"),

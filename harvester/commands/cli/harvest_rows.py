@@ -56,7 +56,7 @@ def how_it_ended(workspace: Workspace, keys: "CollectionKeys") -> str:
     if not last:
         return f"No harvest of {keys.id} is running, and none has ended; `harvest list` shows what runs."
     ended = when(str(last.get("harvest_end_timestamp") or last["harvest_timestamp"]))
-    reason = f" ({last['reason']})" if last.get("reason") else ""
+    reason = f" ({last['reason'].rstrip('.')})" if last.get("reason") else ""
     return f"The last harvest of {keys.id} ended at {ended} UTC as {last.get('state', '')}{reason}. {more}"
 
 

@@ -22,7 +22,7 @@ def summary_line(workspace: Workspace, summary: HarvestSummary) -> str:
 def outcome_line(workspace: Workspace, summary: HarvestSummary) -> str:
     """The outcome of a harvest that ended, with its state unless it is complete."""
     state = summary.get("state", "complete")
-    reason = f" ({summary['reason']})" if summary.get("reason") else ""
+    reason = f" ({summary['reason'].rstrip('.')})" if summary.get("reason") else ""
     hint = complete(f" {summary['hint']}") if summary.get("hint") else ""
     ended = "" if state == "complete" and not reason else f". State: {state}{reason}.{hint}"
     return summary_line(workspace, summary) + printable(ended)
