@@ -63,23 +63,23 @@ def hashed(path: Path) -> tuple[int, str]:
 
 
 def require_free(path: str, *, replace: bool, option: str = "-o") -> None:
-    """Raise if something exists that would be overwritten, or that is not to be replaced."""
+    """Raise if something exists that would be overwritten, or in the folder of a stored collection."""
     place = Path(path)
     require_links(place)
-    if path == STANDARD_OUTPUT or not place.exists():
+    if path == STANDARD_OUTPUT:
         return
     other = f"Choose another name with {option}"
+    if stored := collection_around(place):
+        kept = "belongs to" if place.exists() else "would be in"
+        problem = f"{path} {kept} the stored collection {stored}, of which copies and bags are made."
+        raise HarvesterError(problem, hint=f"{other}.", exit_code=Exit.USAGE)
+    if not place.exists():
+        return
     if not place.is_file() and not place.is_dir():
         hint = f"{other}; `{option} {STANDARD_OUTPUT}` is standard output."
         raise HarvesterError(f"{path} is neither a file nor a folder.", hint=hint, exit_code=Exit.USAGE)
     if not replace:
         raise HarvesterError(f"{path} exists.", hint=f"{other}, or --replace it.", exit_code=Exit.USAGE)
-    if stored := collection_around(place):
-        raise HarvesterError(
-            f"{path} belongs to the stored collection {stored}, and is kept.",
-            hint=f"{other}.",
-            exit_code=Exit.USAGE,
-        )
 
 
 @contextmanager

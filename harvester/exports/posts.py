@@ -20,8 +20,8 @@ from harvester.store.reading import Reader
 if TYPE_CHECKING:
     from harvester.tables.posts import Tables
 
-# The number of lines after which progress is reported.
-_TOLD = 256
+# The number of lines after which progress is reported; of pages, each may hold 500 posts.
+_TOLD = 16
 
 
 class Source(Protocol):

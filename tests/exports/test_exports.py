@@ -13,6 +13,8 @@ from twarc.expansions import ensure_flattened
 from harvester.errors import HarvesterError
 from harvester.exports.forms import FORMS
 from harvester.exports.output import folder, output
+from harvester.exports.posts import Local, Posts
+from harvester.networks.registry import usual
 from tests.support import record_forms
 from tests.support.cli_session import Person
 from tests.support.servers import Bucket
@@ -187,10 +189,20 @@ def test_only_a_file_of_ones_own_is_replaced(person: Person) -> None:
         # The name that it has while it is written is longer.
         ("x" * 240, 1, f"{'x' * 240} cannot be used: File name too long. Choose a shorter path."),
         ("collections/election/collection.json", 2, "belongs to the stored collection"),
+        # The next bag of the collection would hold it.
+        ("collections/election/posts.csv", 2, "would be in the stored collection"),
     ):
         told = person("export", "csv", "election", "-o", to, "--replace")
         assert (told.code, problem in told.err) == (code, True), told
     assert sorted(person.folder.rglob("*")) == before and (person.folder / "pipe").is_fifo()
+
+
+def test_progress_is_told_within_a_file_of_pages(tmp_path: Path) -> None:
+    (tmp_path / "pages.jsonl").write_bytes((record_forms.written(record_forms.page()) + b"\n") * 40)
+    told: list[int] = []
+    posts = Posts([Local(str(tmp_path / "pages.jsonl"))], usual(), tell=lambda now: told.append(now.file))
+    assert len([*posts.read()]) > 40
+    assert told == [1, 1, 1]
 
 
 @pytest.mark.parametrize("form", _FORMS)

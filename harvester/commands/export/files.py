@@ -52,6 +52,7 @@ def _require_no_bad(bad: "Sequence[BadRecord]", *, skip: bool) -> None:
         )
 
 
+_LOST_SHOWN = 20
 _WITH_SKIP = "with --skip-bad the exit code is 0."
 
 
@@ -188,8 +189,10 @@ def repair(damaged: str, to: str, replace: bool, as_json: bool) -> int:
         print_json({"written": to, "lines": found.lines, "bytes": found.bytes, "lost": list(found.lost)})
     else:
         print_line(f"Kept {counted(found.lines, 'line')} ({size(found.bytes)}) in {to}.")
-        for each in found.lost or ("nothing",):
+        for each in found.lost[:_LOST_SHOWN] or ("nothing",):
             print_line(f"Lost: {each}.")
+        if len(found.lost) > _LOST_SHOWN:
+            print_line(f"... and {len(found.lost) - _LOST_SHOWN:,} more; --json has all.")
     return int(Exit.OK)
 
 

@@ -19,7 +19,7 @@ class Mended:
 
 
 def mend(name: str, to: str) -> Mended:
-    """Write the lines that are records to another file."""
+    """Write the lines that are records to another file; raises if there is none."""
     if to != "-" and Path(name).exists() and Path(to).exists() and Path(to).samefile(name):
         raise HarvesterError(
             f"{name} is not repaired in place.", hint="Name another file with -o.", exit_code=Exit.USAGE
@@ -33,4 +33,7 @@ def mend(name: str, to: str) -> Mended:
                 file.write(line.raw + b"\n")
                 lines += 1
                 size += len(line.raw) + 1
+        if bad and not lines:
+            why = f"Nothing of {name} can be read as records: line {bad[0].line} {bad[0].why}."
+            raise HarvesterError(why, hint="Nothing was written.")
     return Mended(lines, size, tuple(f"line {each.line}: {each.why}" for each in bad))

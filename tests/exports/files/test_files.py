@@ -225,6 +225,9 @@ def test_lines_that_are_no_records_are_left_out(person: Person) -> None:
     assert told["lines"] == 2
     assert [each[:7] for each in told["lost"]] == ["line 2:", "line 3:"]
     assert person.output("files", "ids", "good.jsonl").split() == ["1", "2"]
+    Path("bad.jsonl").write_bytes(b'{"id":"1","text":"a"}\n' + b"x\n" * 30)
+    said = person.output("files", "repair", "bad.jsonl", "-o", "good.jsonl", "--replace").splitlines()
+    assert (len(said), said[-1]) == (22, "... and 10 more; --json has all.")
 
 
 def test_a_file_is_not_repaired_in_place(person: Person) -> None:
@@ -282,6 +285,11 @@ def test_all_posts_of_chosen_users_are_taken(person: Person) -> None:
             "`files repair FILE -o NEW` writes what can be read",
         ),
         (("merge", "bad.jsonl", "-o", "new.jsonl"), 1, "`files repair FILE -o NEW` writes what can be read"),
+        (
+            ("repair", "text.txt", "-o", "new.jsonl"),
+            1,
+            "Nothing of text.txt can be read as records: line 1 is not JSON",
+        ),
         (("ids", "text.txt"), 1, "text.txt, line 1: is neither an id nor a record: b'hello'"),
         (("ids", "odd.fws"), 1, "odd.fws, line 2: has 3 bytes more than whole ids of 8 bytes"),
         (("ids", "large.txt", "--packed"), 2, "is not a 64-bit number. Write ids as text."),
