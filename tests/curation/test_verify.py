@@ -356,6 +356,16 @@ def test_a_sample_reads_its_part_of_the_records_and_all_parts_read_all(tmp_path:
     assert min(read) > 4
 
 
+def test_dead_letters_of_a_sink_are_json_line_by_line(sound: list[tuple[CollectionKeys, Held]]) -> None:
+    keys, before = sound[0]
+    key = keys.dead_letters("webhook", "20261128121341-67e560120edc-000001")
+    told = [
+        _findings(_verified(Held({**before.objects, key: letters}), keys)).get(key)
+        for letters in (b'{"id":"1"}\n{"id":"2"}\n', b'{"id":"1"}\n{"id"')
+    ]
+    assert told == [None, Verdict.CORRUPT]
+
+
 def test_a_part_beyond_the_whole_is_refused() -> None:
     with pytest.raises(HarvesterError, match="5/4"):
         Sample(5, 4)
