@@ -1,12 +1,13 @@
 """What can be known of a collection before anything is spent on it, each thing with what to do about it."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harvester.collection.begun_crawl import for_the_next
 from harvester.collection.description import budget
 from harvester.collection.kinds import is_crawl
-from harvester.documents import Collection
+from harvester.documents import Collection, text_in
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Client
 from harvester.networks.check import Check as Check
@@ -29,6 +30,8 @@ def of_description(tree: Mapping[str, Any], settings: Settings) -> Iterator[Chec
     yield from network.estimates(collection)
     if network.prices:
         yield _budget(collection, settings)
+    if not settings.cluster:
+        yield from _secrets_of_sinks(collection)
     for words in for_the_next(collection):
         yield Check("next crawl", True, words)
 
@@ -49,6 +52,17 @@ def keys_of(tree: Collection, settings: Settings) -> Check:
     except HarvesterError as error:
         return Check("keys", False, error.message, error.hint)
     return Check("keys", True, keys.whose)
+
+
+def _secrets_of_sinks(tree: Collection) -> Iterator[Check]:
+    """Secrets that are not in this environment; a sink without its secret only logs that."""
+    for sink in tree.get("sinks") or ():
+        place, _, name = text_in(sink, "secret").partition(":")
+        if place == "env" and not os.environ.get(name):
+            detail = (
+                f"{text_in(sink, 'name') or sink['type']}: {name}, which holds its secret, is not set here."
+            )
+            yield Check("sink", True, detail, f"Set {name} where the harvest is started.")
 
 
 def _budget(tree: Collection, settings: Settings) -> Check:
