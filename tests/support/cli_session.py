@@ -16,6 +16,7 @@ from click.testing import CliRunner
 import emulator
 from harvester.clock import Stop, SystemClock
 from harvester.commands import run
+from harvester.commands.cli.printed_commands import forget_typed
 from harvester.commands.container import container
 from harvester.commands.person import operator
 from harvester.compute.local.processes import Slot
@@ -101,6 +102,8 @@ def _run(command: click.Command, arguments: Sequence[str], answer: str | IO[byte
     typed = answer.encode() if isinstance(answer, str) else answer
     with CliRunner(charset=charset).isolation(input=typed) as streams:
         codes.append(run(command, list(arguments)))
+        # A test that prints without a command would print where this one was.
+        forget_typed()
         sys.stdout.flush()
         sys.stderr.flush()
         # Where there is ASCII only, Python and click write UTF-8.
