@@ -59,6 +59,11 @@ def writer(write: Callable[[bytes], object], *, delimiter: str = ",") -> Any:
     return csv.writer(_Encoded(write), delimiter=delimiter, lineterminator=_END)
 
 
+def cell_of(value: object) -> str:
+    """A value in one line, as those of posts are written; None is empty."""
+    return "" if value is None else str(value).replace("\r", "").replace("\n", r"\n")
+
+
 # Only the characters of this are put in quotes, and a carriage return ends a row for many readers.
 _END = "\r\n"
 

@@ -67,7 +67,7 @@ def write_accounts(posts: Posts, to: str) -> Written:
         table = csv_table.writer(file.write)
         table.writerow(_ACCOUNT)
         for account in _last_seen(sorter):
-            table.writerow([_cell(getattr(account, name)) for name in _ACCOUNT])
+            table.writerow([csv_table.cell_of(getattr(account, name)) for name in _ACCOUNT])
             number += 1
     return written(number, file, what="account")
 
@@ -76,10 +76,6 @@ def _last_seen(sorter: Sorter) -> Iterator[AccountRow]:
     for _, same in groupby(sorter, lambda pair: pair[0]):
         *_, (_, value) = same
         yield _account.decode(value.partition(b"\0")[2])
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else str(value).replace("\r", "").replace("\n", r"\n")
 
 
 def _about(posts: Posts) -> Tree:

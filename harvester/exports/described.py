@@ -1,12 +1,11 @@
 """The metadata of collections and harvests, for descriptions in other standards."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from harvester.documents import Tree, object_in
 from harvester.errors import NotFound
-from harvester.reading.files import harvest_folders
-from harvester.store.keys import HARVEST, HARVEST_2019, CollectionKeys
+from harvester.reading.files import harvest_folders, summary_of
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
 
 
@@ -34,17 +33,6 @@ def description(tree: Tree, keys: CollectionKeys) -> str:
 def harvests(reader: Reader, keys: CollectionKeys) -> Iterator[tuple[str, Tree]]:
     """The folder of each harvest with its summary."""
     for harvest in harvest_folders(reader, keys):
-        listed = {entry.key for entry in harvest.entries}
-        for name in (HARVEST, HARVEST_2019):
-            if harvest.folder + name in listed:
-                yield harvest.folder, _read(reader, harvest.folder + name)
-                break
-        else:
-            yield harvest.folder, {"harvest_timestamp": harvest.started.isoformat()}
-
-
-def _read(reader: Reader, key: str) -> dict[str, Any]:
-    try:
-        return object_in(reader.read(key).data)
-    except NotFound:
-        return {}
+        summary = summary_of(reader, harvest)
+        unknown = {"harvest_timestamp": harvest.started.isoformat()}
+        yield harvest.folder, unknown if summary is None else summary

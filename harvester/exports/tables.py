@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from harvester.exports.csv_table import writer
+from harvester.exports.csv_table import cell_of, writer
 from harvester.exports.datapackage import write_accounts
 from harvester.exports.output import Output, folder, output
 from harvester.exports.posts import Posts
@@ -67,7 +67,7 @@ def write(posts: Posts, to: str, _: Mapping[str, Any]) -> Written:
             tables = {name: _table(file, TABLES[name][0]) for name, file in files.items()}
             for number, post in enumerate(posts.read(), 1):  # noqa: B007
                 for name, (_columns, rows_of) in TABLES.items():
-                    tables[name].writerows(tuple(map(_cell, row)) for row in rows_of(post.row))
+                    tables[name].writerows(tuple(map(cell_of, row)) for row in rows_of(post.row))
         accounts = write_accounts(posts, str(made / "accounts.csv"))
     size = sum(file.bytes for file in files.values()) + accounts.bytes
     return Written(number, size, files=len(files) + 1, figures={"accounts": accounts.number})
@@ -77,7 +77,3 @@ def _table(file: Output, columns: Iterable[str]) -> Any:
     table = writer(file.write)
     table.writerow(columns)
     return table
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else str(value).replace("\r", "").replace("\n", r"\n")

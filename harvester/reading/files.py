@@ -2,12 +2,13 @@
 
 import heapq
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
 from harvester.clock import timestamp
-from harvester.documents import object_in
+from harvester.documents import Tree, object_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import manifest
 from harvester.harvest.progress import RUNNING
@@ -16,6 +17,7 @@ from harvester.store import Entry
 from harvester.store.absent import no_collection
 from harvester.store.keys import (
     HARVEST,
+    HARVEST_2019,
     CollectionKeys,
     harvest_folder,
     is_segment,
@@ -111,6 +113,16 @@ def files_of(
             sha1=sha1.get(name, ""),
             network=network,
         )
+
+
+def summary_of(reader: Reader, harvest: HarvestFolder) -> Tree | None:
+    """harvest.json of a harvest, or what was written in 2019; None if it has neither."""
+    listed = {entry.key for entry in harvest.entries}
+    for name in (HARVEST, HARVEST_2019):
+        with suppress(NotFound):
+            if harvest.folder + name in listed:
+                return object_in(reader.read(harvest.folder + name).data)
+    return None
 
 
 def _digests(reader: Reader, harvest: HarvestFolder) -> tuple[dict[str, str], dict[str, str]]:

@@ -11,7 +11,6 @@ from harvester.errors import Exit, HarvesterError
 from harvester.tables import columns
 from harvester.tables.duck import Connection, connected, in_words, literal
 
-_AT_ONCE = 1000
 _COLUMNS = "docs/tables.md lists the tables and their columns."
 _DAMAGED = "Remove it with its note below _made/, and run `tables build`."
 # One row for each post of a collection: the newest that was collected.
@@ -55,10 +54,10 @@ def answer(connection: Connection, statement: str) -> tuple[list[str], Iterator[
     """The names of the columns, and an iterator over the rows."""
     with in_words("The query failed", hint=_COLUMNS):
         connection.execute(_only_select(connection, statement))
-    return _told_apart(connection.names), _rows(connection)
+    return _distinct(connection.names), _rows(connection)
 
 
-def _told_apart(names: Sequence[str]) -> list[str]:
+def _distinct(names: Sequence[str]) -> list[str]:
     """The names, each once: a second `id` becomes `id_1`, as where DuckDB makes a table of them."""
     found: list[str] = []
     for name in names:
@@ -68,12 +67,8 @@ def _told_apart(names: Sequence[str]) -> list[str]:
 
 
 def _rows(connection: Connection) -> Iterator[tuple[Any, ...]]:
-    while True:
-        with in_words("The query failed", hint=_COLUMNS):
-            rows = connection.fetchmany(_AT_ONCE)
-        if not rows:
-            return
-        yield from rows
+    with in_words("The query failed", hint=_COLUMNS):
+        yield from connection.rows()
 
 
 def _only_select(connection: Connection, statement: str) -> "duckdb.Statement":

@@ -144,15 +144,18 @@ TABLES: dict[str, Columns] = {
 PARTITIONS: Columns = {"collection": TEXT, "harvested": TEXT}
 
 
-def read_as(columns: Columns, *, without: tuple[str, ...] = ()) -> str:
-    """The columns of rows as JSON, for DuckDB's read_json; without those that the rows do not have."""
-    held = (f"{name}: '{_JSON.get(kind, kind)}'" for name, kind in columns.items() if name not in without)
-    return "{" + ", ".join(held) + "}"
+def from_json(source: str, columns: Columns, *, held: Columns | None = None, **given: str) -> str:
+    """The SELECT of rows that are lines of JSON in a file; `source` is its path as a literal.
 
-
-def selected(columns: Columns, **given: str) -> str:
-    """The SQL of each stored column: no empty texts, moments as timestamps; or the SQL that is `given`."""
-    return ", ".join(f"{given.get(name) or _stored(name, kind)} AS {name}" for name, kind in columns.items())
+    Stored columns have no empty texts, and moments as timestamps, or the SQL that is `given` for them. `held`
+    are the columns of the lines, if they have others.
+    """
+    selected = (f"{given.get(name) or _stored(name, kind)} AS {name}" for name, kind in columns.items())
+    read = (f"{name}: '{_JSON.get(kind, kind)}'" for name, kind in (held or columns).items())
+    return (
+        f"SELECT {', '.join(selected)} "
+        f"FROM read_json({source}, format = 'newline_delimited', columns = {{{', '.join(read)}}})"
+    )
 
 
 def _stored(name: str, kind: str) -> str:

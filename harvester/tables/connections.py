@@ -13,7 +13,6 @@ from harvester.tables.posts import MOMENT, Doubtful
 
 TABLES = ("posts", "accounts")
 MENTION, REPOST, REPLY, QUOTE = "mention", "repost", "reply", "quote"
-_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,8 @@ class Connections:
 
         They are in the order of both ids.
         """
-        with in_words("The edges"):
-            found = self.connection.cursor().execute("SELECT * FROM edges ORDER BY source, target")
-        while True:
-            with in_words("The edges"):
-                rows = found.fetchmany(_AT_ONCE)
-            if not rows:
-                return
-            yield from rows
+        with in_words("The edges cannot be counted"):
+            yield from self.connection.cursor().execute("SELECT * FROM edges ORDER BY source, target").rows()
 
     def nodes(self) -> Iterator[tuple[str, int, int]]:
         """Of each account, the number of its edges and the sum of their weights."""

@@ -20,6 +20,8 @@ MEMORY_MB = 128
 # A group is held in memory while it is written; readers pass over those whose ids or times are others.
 ROW_GROUP = 50_000
 _INTERRUPTS = 0.05
+# Rows that are fetched together.
+_AT_ONCE = 1000
 # The last is its word for data that does not fit in memory, nor in the folder for temporary files.
 _NO_ROOM = ("No space left", "Disk quota exceeded", "File too large", "failed to offload data block")
 
@@ -39,6 +41,11 @@ class Connection:
 
     def fetchmany(self, most: int) -> list[tuple[Any, ...]]:
         return self._call(lambda: self._connection.fetchmany(most))
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """The rows of the answer, some at a time in memory."""
+        while rows := self.fetchmany(_AT_ONCE):
+            yield from rows
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return self._call(self._connection.fetchall)

@@ -8,11 +8,9 @@ from typing import Any
 import orjson
 
 from harvester.clock import timestamp
-from harvester.documents import object_in
-from harvester.errors import NotFound
 from harvester.harvest.progress import RUNNING
-from harvester.reading.files import HarvestFolder
-from harvester.store.keys import HARVEST, HARVEST_2019, is_of_repairs
+from harvester.reading.files import HarvestFolder, summary_of
+from harvester.store.keys import is_of_repairs
 from harvester.store.reading import Reader
 from harvester.tables import columns
 from harvester.tables.duck import connected, in_words, literal, parquet
@@ -29,12 +27,8 @@ class Harvest:
     @classmethod
     def read(cls, reader: Reader, folder: HarvestFolder) -> "Harvest | None":
         """The harvest; None if it has no summary."""
-        for name in (HARVEST, HARVEST_2019):
-            try:
-                return cls(folder, object_in(reader.read(folder.folder + name).data))
-            except NotFound:
-                continue
-        return None
+        summary = summary_of(reader, folder)
+        return None if summary is None else cls(folder, summary)
 
     @property
     def is_over(self) -> bool:
@@ -42,16 +36,16 @@ class Harvest:
 
     @property
     def row(self) -> dict[str, Any]:
-        told = self.summary
+        summary = self.summary
         return {
             **self._place,
-            "ended": str(told.get("harvest_end_timestamp") or ""),
-            **{name: str(told.get(name) or "") for name in ("state", "reason", "software")},
+            "ended": str(summary.get("harvest_end_timestamp") or ""),
+            **{name: str(summary.get(name) or "") for name in ("state", "reason", "software")},
             "repair": is_of_repairs(self.folder.folder),
-            "posts": _number(told.get("tweets")),
+            "posts": _number(summary.get("tweets")),
             "gaps": len(self._gaps),
             **{
-                name: _number(told.get(name))
+                name: _number(summary.get(name))
                 for name in ("files", "file_bytes", "exit_code", "collection_version")
             },
         }
@@ -88,11 +82,7 @@ def harvest_parts(harvests: Sequence[Harvest], folder: Path, notes: dict[str, st
             continue
         path, source = folder / f"{table}.parquet", folder / f"{table}.ndjson"
         source.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-        of_table = columns.TABLES[table]
-        read = (
-            f"SELECT {columns.selected(of_table)} FROM read_json({literal(str(source))}, "
-            f"format = 'newline_delimited', columns = {columns.read_as(of_table)})"
-        )
+        read = columns.from_json(literal(str(source)), columns.TABLES[table])
         with connected(folder) as connection, in_words(harvests[0].folder.folder):
             connection.execute(parquet(read, path, **notes))
         yield Part(table, path, len(rows))

@@ -63,10 +63,10 @@ def _place(store: Store, key: str, part: Part, source: str) -> dict[str, Any]:
     for _ in range(_TRIES):
         with suppress(Conflict):
             store.upload(key, part.path, sha256=sha256)
-            return _told(key, part.rows, part.path.stat().st_size, sha256)
+            return _noted(key, part.rows, part.path.stat().st_size, sha256)
         if there := next((entry for entry in store.entries(key) if entry.key == key), None):
-            if told := _adopted(store, there, source):
-                return told
+            if noted := _adopted(store, there, source):
+                return noted
             # It was made from another version of the source.
             remove_listed(store, there)
     raise Conflict(
@@ -85,10 +85,11 @@ def _adopted(store: Store, there: Entry, source: str) -> dict[str, Any] | None:
         rows = _rows_of(path, there.key, source)
         if rows is None:
             return None
-        return _told(there.key, rows, there.size, hashlib.sha256(path.read_bytes()).hexdigest())
+        return _noted(there.key, rows, there.size, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def _told(key: str, rows: int, size: int, sha256: str) -> dict[str, Any]:
+def _noted(key: str, rows: int, size: int, sha256: str) -> dict[str, Any]:
+    """What the note of a set says of a file."""
     return {"key": key, "rows": rows, "bytes": size, "sha256": sha256}
 
 

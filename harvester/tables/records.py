@@ -76,16 +76,11 @@ class Rows:
 
 def _of_rows(table: str, spool: Spool, files: Sequence[str]) -> str:
     of_table = columns.TABLES[table]
-    # Rows have the numbers of their files.
-    given = {"file": f"[{', '.join(map(literal, files))}][file]"}
-    if "day" in of_table:
-        given["day"] = "nullif(left(created_at, 10), '')"
+    # Rows have the numbers of their files, and no days.
+    held = {name: kind for name, kind in of_table.items() if name != "day"} | {"file": columns.INT}
+    file = f"[{', '.join(map(literal, files))}][file]"
     source = literal(str(spool.write()))
-    held = columns.read_as(of_table | {"file": columns.INT}, without=("day",))
-    return (
-        f"SELECT {columns.selected(of_table, **given)} "
-        f"FROM read_json({source}, format = 'newline_delimited', columns = {held})"
-    )
+    return columns.from_json(source, of_table, held=held, file=file, day="nullif(left(created_at, 10), '')")
 
 
 def _derived(connection: Connection, posts: Path, folder: Path, notes: dict[str, str]) -> Iterator[Part]:
