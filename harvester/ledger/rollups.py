@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from harvester.ledger.database import Ledger
 
+SECONDS_A_DAY = 86_400
 # The sums of all collections.
 _ALL = 0
 _1970 = date(1970, 1, 1)

@@ -28,12 +28,11 @@ from harvester.search.facts import cell_centre, identity_of
 from harvester.search.hits import Hit, file_number, unpacked
 from harvester.search.index import opened, unusable, version
 
-_SECONDS_A_DAY = 86_400
 _ALL_CELLS = 180 * 360
 # The number of values of each segment that are added up; rarer ones are not among the top ten.
 _OF_A_SEGMENT = 10_000
 _AGGREGATES: Mapping[str, dict[str, Any]] = {
-    DAY: {"histogram": {"field": "at", "interval": _SECONDS_A_DAY, "min_doc_count": 1}},
+    DAY: {"histogram": {"field": "at", "interval": rollups.SECONDS_A_DAY, "min_doc_count": 1}},
     TAG: {"terms": {"field": "tag", "size": TOP, "segment_size": _OF_A_SEGMENT}},
     USER: {"terms": {"field": "author", "size": TOP, "segment_size": _OF_A_SEGMENT}},
     LANG: {"terms": {"field": "lang", "size": TOP, "segment_size": _OF_A_SEGMENT}},
@@ -214,7 +213,7 @@ def _figures(
 def _facet(name: str, found: Mapping[str, Any]) -> list[tuple[str, int]]:
     if name == DAY:
         return [
-            (rollups.day_name(int(each["key"]) // _SECONDS_A_DAY), int(each["doc_count"]))
+            (rollups.day_name(int(each["key"]) // rollups.SECONDS_A_DAY), int(each["doc_count"]))
             for each in _buckets(found, name)
         ]
     return [(str(each["key"]), int(each["doc_count"])) for each in _buckets(found, name)]

@@ -16,6 +16,7 @@ from harvester.ledger.cache import Cache, one_writer
 from harvester.ledger.database import Ledger, is_outdated, remove
 from harvester.ledger.files import ReadFile
 from harvester.ledger.plan import Plan, plan
+from harvester.ledger.rollups import SECONDS_A_DAY
 from harvester.networks.rows import PostRow
 from harvester.reading import BadRecord, RecordFile, lines
 from harvester.search.facts import facts_of
@@ -26,7 +27,6 @@ from harvester.store.reading import Reader
 
 # Commits are rare, as each makes a segment.
 _POSTS_A_COMMIT = 100_000
-_SECONDS_A_DAY = 86_400
 
 # Receives a text to show, and its numbers for programs.
 Show = Callable[..., None]
@@ -176,7 +176,7 @@ class _Run:
             found.included += 1
         else:
             found.posts += 1
-            day = facts.at // _SECONDS_A_DAY
+            day = facts.at // SECONDS_A_DAY
             found.days[day] = found.days.get(day, 0) + 1
             for tag in facts.tags:
                 found.tags[tag] = found.tags.get(tag, 0) + 1

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import nlargest
 
-from harvester.ledger.rollups import day_name
+from harvester.ledger.rollups import SECONDS_A_DAY, day_name
 from harvester.reading import BadRecord, lines, record_files
 from harvester.reading.external_sort import MEMORY, Sorter
 from harvester.reading.lines import OnBad
@@ -29,7 +29,6 @@ from harvester.store.reading import Reader
 from harvester.tables.posts import TablePosts, Tables
 from harvester.text import counted
 
-_SECONDS_A_DAY = 86_400
 # What of a post is looked at, and what is shown.
 _COLUMNS = (
     *("id", "key", "created_at", "author_id", "username", "text", "kind", "lang", "hashtags", "urls"),
@@ -125,7 +124,7 @@ def _hit(found: Found) -> Hit:
 
 
 _VALUES: Mapping[str, Callable[[Found], Sequence[str]]] = {
-    DAY: lambda found: [day_name(found.at // _SECONDS_A_DAY)],
+    DAY: lambda found: [day_name(found.at // SECONDS_A_DAY)],
     TAG: lambda found: found.tags,
     USER: lambda found: [found.author] if found.author else [],
     LANG: lambda found: [found.lang] if found.lang else [],

@@ -19,7 +19,7 @@ MENTION, REPOST, REPLY, QUOTE = "mention", "repost", "reply", "quote"
 class Connections:
     """The connections from an account to another one, while the tables are open."""
 
-    connection: Connection
+    database: Connection
 
     def edges(self) -> Iterator[tuple[Any, ...]]:
         """Source, target, first and last time, a post of the first time, weight, and the number of each KIND.
@@ -27,19 +27,19 @@ class Connections:
         They are in the order of both ids.
         """
         with in_words("The edges cannot be counted"):
-            yield from self.connection.cursor().execute("SELECT * FROM edges ORDER BY source, target").rows()
+            yield from self.database.cursor().execute("SELECT * FROM edges ORDER BY source, target").rows()
 
     def nodes(self) -> Iterator[tuple[str, int, int]]:
         """Of each account, the number of its edges and the sum of their weights."""
-        yield from self.connection.execute("SELECT * FROM nodes").fetchall()
+        yield from self.database.execute("SELECT * FROM nodes").fetchall()
 
     def names(self) -> dict[str, str]:
         """The name that each account had last, or by which it is mentioned first; "" for none."""
-        return dict(self.connection.execute("SELECT id, name FROM named").fetchall())
+        return dict(self.database.execute("SELECT id, name FROM named").fetchall())
 
     def authors(self) -> set[str]:
         """Those of the selected posts that were collected themselves."""
-        found = self.connection.execute("SELECT DISTINCT author_id FROM selected WHERE NOT included")
+        found = self.database.execute("SELECT DISTINCT author_id FROM selected WHERE NOT included")
         return {author or "" for (author,) in found.fetchall()}
 
 
@@ -53,19 +53,19 @@ def connections(
     """
     with (
         tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp,
-        opened(paths, Path(temp)) as connection,
+        opened(paths, Path(temp)) as database,
     ):
         with in_words("The tables cannot be read"):
-            connection.execute(
+            database.execute(
                 "CREATE TABLE ordered AS SELECT unnest($1) AS file, unnest(range(len($1))) AS place", [places]
             )
-            connection.execute(f"CREATE VIEW selected AS SELECT * FROM posts WHERE {condition}")
+            database.execute(f"CREATE VIEW selected AS SELECT * FROM posts WHERE {condition}")
             for statement in (_CONNECTED, _edges(kinds), _NAMES):
-                connection.execute(statement)
+                database.execute(statement)
             for why, doubt in _DOUBTS.items():
-                if connection.execute(f"SELECT EXISTS ({doubt})").fetchone() != (False,):
+                if database.execute(f"SELECT EXISTS ({doubt})").fetchone() != (False,):
                     raise Doubtful(why)
-        yield Connections(connection)
+        yield Connections(database)
 
 
 # The posts that connect accounts, and the authors of those that they refer to.
