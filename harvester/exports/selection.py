@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from harvester.networks.rows import PostRow
 
-KINDS = ("post", "repost", "reply", "quote")
-
 
 @dataclass(frozen=True)
 class Selection:

@@ -8,6 +8,7 @@ import msgspec
 
 from harvester.networks.records import Post
 
+KINDS = ("post", "repost", "reply", "quote")
 # The millisecond from which the keys of posts count, which is that of X's ids.
 _EPOCH_MS = 1_288_834_974_657
 _BITS = 22
@@ -34,7 +35,7 @@ class PostRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lang: str = ""
     source: str = ""
     conversation_id: str = ""
-    # "post", "repost", "reply" or "quote".
+    # One of KINDS.
     kind: str = "post"
     reposted_id: str = ""
     replied_to_id: str = ""

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from harvester.errors import Exit, HarvesterError
 from harvester.ledger.dates import interval
+from harvester.networks.rows import KINDS
 from harvester.search.expression import Either, Expression, Near, Published, Term, Words
 from harvester.search.words import name_of, tag_of
 
-KINDS_OF_POSTS = ("post", "repost", "reply", "quote")
 HAS = ("geo", "media", "link")
 
 
@@ -44,7 +44,7 @@ def _kind(value: str) -> Expression:
     wanted = value.lower()
     if wanted == "included":
         return Term("included", ("yes",))
-    return Term("kind", (_one_of("kind", wanted, KINDS_OF_POSTS, more=("included",)),))
+    return Term("kind", (_one_of("kind", wanted, KINDS, more=("included",)),))
 
 
 def _has(value: str) -> Expression:

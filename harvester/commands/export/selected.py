@@ -8,13 +8,13 @@ import click
 from harvester.commands.cli.output import print_line
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.registry import usual
+from harvester.networks.rows import KINDS
 
 if TYPE_CHECKING:
     from harvester.exports.selection import Selection
     from harvester.networks.rows import PostRow
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_KINDS = ("post", "repost", "reply", "quote")
 _DUPLICATES = ("keep", "first", "newest")
 
 
@@ -31,7 +31,7 @@ _OPTIONS = (
     click.option("--harvested-since", metavar="TIME", help="Posts received from this date or time (UTC) on."),
     click.option("--user", "users", multiple=True, metavar="ID|@NAME", help="Posts of this account."),
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="Posts with this hashtag."),
-    click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="Posts of this kind."),
+    click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Posts of this kind."),
     click.option("--query", default="", metavar="QUERY", help="Posts that `search QUERY` would find."),
     click.option(
         "--included", is_flag=True, help="Also posts that were received with others, e.g. quoted ones."

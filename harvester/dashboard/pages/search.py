@@ -15,14 +15,13 @@ from harvester.dashboard.inspector import Wanted, filled, marked, place, shifted
 from harvester.dashboard.tables import NUMBER, TIME, Column, Table
 from harvester.documents import Tree, object_in
 from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.networks.rows import PostRow
+from harvester.networks.rows import KINDS, PostRow
 from harvester.reading import Line, lines, record_files
 from harvester.search.answers import LANG, TAG, USER, Answer
 from harvester.search.hits import METRICS, Hit, metrics_in_words
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 
-_KINDS = ("post", "repost", "reply", "quote")
 _HAS = ("geo", "media", "link")
 
 
@@ -62,7 +61,7 @@ def _page(pages: Pages, finder: Finder) -> Page:
         "asked": asked,
         "fields": asked.fields,
         "ids": pages.overview.ids(),
-        "kinds": _KINDS,
+        "kinds": KINDS,
         "has": _HAS,
         "answer": answer,
         "note": note,

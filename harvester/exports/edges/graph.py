@@ -6,8 +6,9 @@ from typing import NamedTuple
 import msgspec
 
 from harvester.errors import Exit, HarvesterError
-from harvester.exports.edges.lists import FOLLOWERS, Lists
+from harvester.exports.edges.lists import Lists
 from harvester.exports.ids import sort_key
+from harvester.networks.crawl import FOLLOWERS
 from harvester.networks.rows import AccountRow
 from harvester.reading.external_sort import Pair, Sorter
 from harvester.text import whole_number

@@ -13,6 +13,7 @@ import msgspec
 from harvester.errors import HarvesterError
 from harvester.exports.ids import sort_key
 from harvester.exports.posts import Progress
+from harvester.networks.crawl import COMPLETE, FOLLOWERS, FOLLOWING
 from harvester.reading.external_sort import Pair, Sorter
 from harvester.reading.files import HarvestFolder, harvest_folders
 from harvester.reading.lines import BadRecord, RawLine, stored_lines
@@ -20,9 +21,9 @@ from harvester.store.file_names import EDGES, is_side
 from harvester.store.keys import LISTS, CollectionKeys
 from harvester.store.reading import Reader
 
-FOLLOWERS, FOLLOWING = "followers", "following"
 DIRECTIONS = (FOLLOWERS, FOLLOWING)
-COMPLETE, UNFINISHED, DAMAGED = "complete", "unfinished", "damaged"
+# How a list is beside the outcomes that harvests give: not ended, or with pages that are missing.
+UNFINISHED, DAMAGED = "unfinished", "damaged"
 _MEMORY = 32 << 20
 # The kinds of pairs of a list: what is known of each time that it was read, how many ids each page has, and
 # its pages.

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 from harvester.errors import Exit, HarvesterError
-from harvester.exports.edges.lists import FOLLOWERS, Lists
+from harvester.exports.edges.lists import Lists
 from harvester.exports.files.local import packed_id
 from harvester.exports.output import folder, output
 from harvester.exports.per_user import place
 from harvester.exports.written import Written
+from harvester.networks.crawl import FOLLOWERS
 from harvester.reading.external_sort import Sorter
 
 INCOMPLETE = "incomplete.txt"

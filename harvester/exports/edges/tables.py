@@ -7,9 +7,10 @@ from pathlib import Path
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import naming
 from harvester.exports.edges.graph import FollowGraph, number_of
-from harvester.exports.edges.lists import FOLLOWERS, Lists
+from harvester.exports.edges.lists import Lists
 from harvester.exports.output import STANDARD_OUTPUT, hashed, output, whole_alone
 from harvester.exports.written import Written, written
+from harvester.networks.crawl import FOLLOWERS
 
 # Pairs of numbers need less memory than posts, and larger groups less room on disk.
 _ROW_GROUP = 122_880
@@ -48,7 +49,11 @@ def write_parquet(lists: Lists, to: str, *, marked: bool) -> Written:
         read = f"read_csv({literal(str(rows))}, columns = {columns}, header = false, auto_detect = false)"
         also = ", bool_or(complete) AS complete" if marked else ""
         select = f"SELECT source, target{also} FROM {read} GROUP BY source, target ORDER BY source, target"
-        with whole_alone(Path(to)) as partial, connected(Path(temp)) as connection, in_words("The edges"):
+        with (
+            whole_alone(Path(to)) as partial,
+            connected(Path(temp)) as connection,
+            in_words("The edges cannot be sorted"),
+        ):
             connection.execute(
                 f"COPY ({select}) TO {literal(str(partial))} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE "
                 f"false, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 0, ROW_GROUP_SIZE {_ROW_GROUP})"
