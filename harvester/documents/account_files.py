@@ -1,10 +1,11 @@
-"""The files of accounts of a crawl: a line has an id, and in an order also how many accounts it brings."""
+"""The files of accounts of a crawl: a line has an id, and in an order also the length of its lists."""
 
 import re
 from collections.abc import Iterable
 
 _NAME = re.compile(r"(?:.*/)?(depth|order)-\d+\.txt\.gz")
 _DIGITS = b"0123456789"
+_NUMBERS = _DIGITS + b"\t"
 _OF_IDS = _DIGITS + b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._:-"
 
 
@@ -15,7 +16,7 @@ def holds_ids(name: str) -> bool:
 def problem_in(lines: Iterable[bytes]) -> str:
     """What is wrong with the first line that has no id; empty if all have one."""
     for number, line in enumerate(lines, 1):
-        one, _, accounts = line.partition(b"\t")
-        if not one or one.translate(None, _OF_IDS) or accounts.translate(None, _DIGITS):
+        one, _, lengths = line.partition(b"\t")
+        if not one or one.translate(None, _OF_IDS) or lengths.translate(None, _NUMBERS):
             return f"its line {number:,} has no id"
     return ""

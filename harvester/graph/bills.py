@@ -61,10 +61,10 @@ def worth_approving(
 
 
 def reach(order: Iterable[bytes], usd: float, cost: Callable[[int], float]) -> Reach:
-    """How far the dollars go; `order` has lines of an id and the number of accounts."""
+    """How far the dollars go; `order` has the lines of the file of that name."""
     accounts = users = 0
     for line in order:
-        its = line.partition(b"\t")[2]
+        its = line.partition(b"\t")[2].partition(b"\t")[0]
         # After a list of unknown length, the cost is unknown.
         if not its or cost(accounts + int(its)) > usd:
             return Reach(cost(accounts), users, cost(accounts + 1) <= usd)

@@ -173,13 +173,17 @@ class Closing:
             taken = block if most is None else block[: max(0, most - made.users)]
             if not taken:
                 continue
-            _, keys, accounts, said = zip(*[line.split(TAB) for line in taken], strict=True)
+            _, keys, accounts, said, first = zip(*[line.split(TAB) for line in taken], strict=True)
             made.users += len(taken)
             made.accounts += sum(map(int, filter(None, accounts)))
             made.said += sum(map(int, filter(None, said)))
             made.uncounted += accounts.count(b"")
             kept.write(b"\n".join(keys) + b"\n")
-            yield list(map(TAB.join, zip(keys, accounts, strict=True)))
+            behind = (
+                its + TAB + of_first if of_first else its
+                for its, of_first in zip(accounts, first, strict=True)
+            )
+            yield list(map(TAB.join, zip(keys, behind, strict=True)))
 
     def _folder(self, name: str) -> Path:
         folder = self._scratch / name
@@ -196,17 +200,17 @@ def _first_of_each(lines: list[bytes]) -> dict[bytes, bytes]:
 
 def _keyed(line: bytes, by: str) -> bytes:
     """What of a finding is needed in the order of the visits, after what the order is made of."""
-    key, _, accounts, said, place, _ = line.split(TAB, 5)
+    key, _, accounts, said, of_first, place, _ = line.split(TAB, 6)
     if by == BY_COST:
         first = accounts.rjust(_WIDTH, b"0") if accounts else _NOT_KNOWN
     else:
         first = place if by == BY_PLACE else b""
-    return TAB.join((first, key, accounts, said))
+    return TAB.join((first, key, accounts, said, of_first))
 
 
 def _verdict(made: Found, line: bytes) -> bytes:
     """What is kept of the verdict of an account; who is not selected is counted."""
-    key, letter, _, _, _, condition, values = line.split(TAB, 6)
+    key, letter, _, _, _, _, condition, values = line.split(TAB, 7)
     outcome, name = OUTCOMES[letter], condition.decode()
     if outcome in made.others:
         made.others[outcome][name] += 1

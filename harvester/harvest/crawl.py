@@ -1,6 +1,6 @@
 """A crawl of the social graph as a store holds it: which depth is harvested, and how its lists are."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from harvester.collection.workers import WORKER_OF, as_worker, crawl_owner
 from harvester.documents import Collection, Tree, object_in, text_in
 from harvester.documents.lists import ListEnd, list_ends
 from harvester.errors import Conflict, NotFound
-from harvester.harvest.depth_files import packed_ids, visits_in
+from harvester.harvest.depth_files import lengths_in, packed_ids, visits_in
 from harvester.harvest.progress import RUNNING
 from harvester.harvest.stored_lists import StoredLists
 from harvester.networks import Batch, Put
@@ -121,6 +121,10 @@ class StoredCrawl:
         return section_of(self.collection, self.started)
 
     @property
+    def directions(self) -> tuple[str, ...]:
+        return DIRECTIONS[self.section.get("direction", FOLLOWERS)]
+
+    @property
     def here(self) -> CrawlKeys:
         """The keys of the crawl, which a worker shares with others."""
         return CollectionKeys(crawl_owner(self.collection)).crawl(moment(self.started))
@@ -130,13 +134,12 @@ class StoredCrawl:
         return WORKER_OF in self.collection
 
     def waiting(self) -> Iterator[Waiting]:
-        directions = DIRECTIONS[self.section.get("direction", FOLLOWERS)]
         left_out = set(self.section.get("exclude") or ())
-        for user, accounts in self._visits():
-            left = tuple(each for each in directions if user not in self.done[each])
+        for user, behind in self.visits():
+            left = tuple(each for each in self.directions if user not in self.done[each])
             is_known = self.depth or self.is_shared or user in self.collection["users"]
             if left and user not in left_out and is_known:
-                yield Waiting(user, left, self._said(directions, accounts))
+                yield Waiting(user, left, self.lengths(behind))
 
     def chain(self, user: str, direction: str) -> Tree:
         found = (self._crawl.get("chains") or {}).get(chain_key(user, direction))
@@ -186,22 +189,18 @@ class StoredCrawl:
     def _crawl(self) -> Tree:
         return self.section.get("crawl") or {}
 
-    def ids(self) -> Iterator[str]:
-        """The accounts of the depth in the order to be visited."""
-        return (user for user, _ in self._visits())
-
-    def _visits(self) -> Iterator[tuple[str, str]]:
-        """The same, each with how many accounts its lists bring at most, or nothing."""
+    def visits(self) -> Iterator[tuple[str, str]]:
+        """The accounts of the depth in the order to be visited, each with what `lengths` takes."""
         try:
             yield from visits_in(self.store, self.here.order(self.depth))
         except NotFound:
             yield from visits_in(self.store, self.here.depth(self.depth))
 
-    def _said(self, directions: Sequence[str], accounts: str) -> Tree:
-        """How long the list is, by the profile that was stored one depth before; nothing of two lists."""
+    def lengths(self, behind: str) -> Mapping[str, int]:
+        """How long the lists of an account are, by its profile, which was stored one depth before."""
         most = count(self.section, "max_edges_per_user")
-        is_known = len(directions) == 1 and accounts.isdecimal() and not 0 < most <= int(accounts)
-        return {directions[0]: int(accounts)} if is_known else {}
+        found = lengths_in(behind, self.directions)
+        return {each: number for each, number in found.items() if not 0 < most <= number}
 
     def _last_complete(self, user: str, direction: str) -> ListEnd | None:
         """For a seed, the collection has the harvest; for others, all earlier harvests are searched."""

@@ -139,9 +139,20 @@ def _work(account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     send = account.client("sqs").send_message
     send(QueueUrl=f"{account.settings.graph_queue}-dead", MessageBody="libraries@1:0:2")
     marks = Marks(FolderStore(folder), WorkerKeys("collections/libraries/graph/1/", 0), "libraries.1")
+    users = ["1", "2", "3"]
     crawl = SharedCrawl(
-        *("libraries@1", 0, ("followers",), lambda: ["1", "2", "3"], PlayedLists(), queue, marks),
-        *(SystemClock(), Stop(), Pace(listen=0)),
+        crawl="libraries@1",
+        depth=0,
+        directions=("followers",),
+        frontier=lambda: users,
+        visits=lambda: [(each, "") for each in users],
+        lengths=lambda _: {},
+        own=PlayedLists(),
+        queue=queue,
+        marks=marks,
+        clock=SystemClock(),
+        stop=Stop(),
+        pace=Pace(listen=0),
     )
     for waiting in crawl.waiting():
         crawl.keep_hidden()

@@ -9,6 +9,8 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harvester.documents.account_files import problem_in
+from harvester.graph.bills import reach
 from harvester.graph.closing import BY_COST, BY_ID, BY_PLACE, Closing, Frontier, Wanted
 from harvester.graph.findings import Reading
 from harvester.graph.select import REJECTED, UNKNOWN, Selection
@@ -100,10 +102,12 @@ def test_who_costs_least_is_visited_first_and_who_does_not_say_last(tmp_path: Pa
         Profile("5", followers=100, following=0),
     ]
     made = closed(tmp_path, [(0, profiles)], [], Wanted(BY_COST), {})
-    assert read(made.order) == ["4\t0", "2\t27", "5\t100", "1\t300", "3\t"]
+    assert read(made.order) == ["4\t0", "2\t27\t20", "5\t100\t100", "1\t300\t300", "3\t"]
     assert (made.accounts, made.said, made.uncounted) == (427, 436, 1)
+    lines = [line.encode() for line in read(made.order)]
+    assert (problem_in(lines), reach(lines, 130.0, float).users) == ("", 3)
     capped = closed(tmp_path, [(0, profiles)], [], Wanted(BY_COST), {}, most=50)
-    assert read(capped.order) == ["4\t0", "2\t27", "1\t50", "5\t50", "3\t51"]
+    assert read(capped.order) == ["4\t0", "2\t27\t20", "1\t50\t50", "5\t50\t50", "3\t51\t50"]
     assert capped.uncounted == 0
 
 

@@ -17,7 +17,7 @@ from harvester.graph.workers.queue import CrawlQueue
 from harvester.graph.workers.shared_crawl import SharedCrawl
 from harvester.harvest.crawl import StoredCrawl
 from harvester.harvest.depth_files import ids_in
-from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, Earlier
+from harvester.networks.crawl import Earlier
 from harvester.settings import Settings
 from harvester.store.keys import CollectionKeys
 from harvester.store.worker_keys import WorkerKeys
@@ -85,13 +85,14 @@ def _shared(crawl: StoredCrawl, queue: CrawlQueue, clock: Clock, stop: Stop, pac
     return SharedCrawl(
         f"{owner}@{here.folder.rstrip('/').rpartition('/')[2]}",
         crawl.depth,
-        DIRECTIONS[crawl.section.get("direction", FOLLOWERS)],
+        crawl.directions,
         frontier,
+        crawl.visits,
+        crawl.lengths,
         _Own(crawl),
         queue,
         Marks(crawl.store, WorkerKeys(here.folder, crawl.depth), crawl.keys.id),
         clock,
         stop,
         pace,
-        ordered=crawl.ids,
     )

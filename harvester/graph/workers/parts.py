@@ -36,7 +36,7 @@ from harvester.reading import RecordFile
 from harvester.store.worker_keys import WorkerKeys
 
 # In the name of what is made; another one if what is in it changes.
-_FORM = 1
+_FORM = 2
 _LINES = 10_000
 _HINT = "Remove it: the next start makes it again."
 

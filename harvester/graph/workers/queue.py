@@ -1,7 +1,8 @@
 """The queue of a crawl's workers: a hint who may be next, which may come twice, late, or not at all.
 
-A message is `crawl:depth:user`. Its receiver has it for two minutes, and may extend that.
-What was received eight times without an end becomes a dead letter, in the queue whose name ends in `-dead`.
+A message is `crawl:depth:` and the line of the user in the order of the depth. Its receiver has it for two
+minutes, and may extend that. What was received eight times without an end becomes a dead letter, in the queue
+whose name ends in `-dead`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,11 +23,15 @@ _GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 @dataclass(frozen=True)
 class Message:
-    """A user of a depth of a crawl; `receipt` is what it is deleted and kept by."""
+    """A user of a depth of a crawl, and what stands behind it in the order of the depth.
+
+    `receipt` is what it is deleted and kept by.
+    """
 
     crawl: str
     depth: int
     user: str
+    behind: str = ""
     receipt: str = field(default="", repr=False)
 
 
@@ -79,10 +84,11 @@ class CrawlQueue:
         """Delete a dead letter."""
         self._ask("delete_message", self._url + _DEAD, ReceiptHandle=message.receipt)
 
-    def send(self, crawl: str, depth: int, users: Sequence[str]) -> None:
-        """Send a message for each of these users; after a crash in between, some are sent."""
-        for some in _tens(users):
-            self._send([f"{crawl}:{depth}:{user}" for user in some])
+    def send(self, crawl: str, depth: int, visits: Sequence[tuple[str, str]]) -> None:
+        """Send a message for each of these users, with what stands behind; after a crash, some are sent."""
+        for some in _tens(visits):
+            lines = (f"{user}\t{behind}" if behind else user for user, behind in some)
+            self._send([f"{crawl}:{depth}:{line}" for line in lines])
 
     def _send(self, bodies: Sequence[str]) -> None:
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
@@ -115,7 +121,8 @@ def _tens(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 def _message(received: dict[str, Any]) -> Message | None:
     crawl, _, rest = str(received.get("Body") or "").partition(":")
-    depth, _, user = rest.partition(":")
+    depth, _, line = rest.partition(":")
+    user, _, behind = line.partition("\t")
     if not (crawl and user and depth.isdecimal() and len(depth) < 4):
         return None
-    return Message(crawl, int(depth), user, received["ReceiptHandle"])
+    return Message(crawl, int(depth), user, behind, received["ReceiptHandle"])

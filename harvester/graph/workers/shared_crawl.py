@@ -50,20 +50,21 @@ class OwnLists(Protocol):
 class SharedCrawl:
     """`crawl` names it in messages; `frontier` gives the users of the depth, sorted as text.
 
-    `ordered` gives them in the order to be visited, as far as several workers can keep one.
+    `visits` gives them as far as possible in the order to be visited, each with what `lengths` takes.
     """
 
     crawl: str
     depth: int
     directions: tuple[str, ...]
     frontier: Callable[[], Iterable[str]]
+    visits: Callable[[], Iterable[tuple[str, str]]]
+    lengths: Callable[[str], Mapping[str, int]]
     own: OwnLists
     queue: CrawlQueue
     marks: Marks
     clock: Clock
     stop: Stop
     pace: Pace = Pace()
-    ordered: Callable[[], Iterable[str]] | None = None
 
     is_shared = True
 
@@ -106,20 +107,22 @@ class SharedCrawl:
         all_of = {*self.directions}
         self._read_before = {user: {*lines} for user, lines in ended.items() if all_of - lines.keys()}
         claims = self._own_claims()
+        behind = dict(visit for visit in self.visits() if visit[0] in claims) if claims else {}
         for user, lines in ended.items():
             if lines.keys() >= all_of and not self.marks.is_done(user):
                 self.marks.mark_done(user, _outcome(lines))
                 claims.pop(user, None)
         for user, claim in sorted(claims.items(), key=lambda each: each[1].tries):
-            yield from self._claimed_again(user, claim, all_of - ended.get(user, {}).keys())
+            left = all_of - ended.get(user, {}).keys()
+            yield from self._claimed_again(user, claim, left, behind.get(user, ""))
 
-    def _claimed_again(self, user: str, claim: Claim, left: set[str]) -> Iterator[Waiting]:
+    def _claimed_again(self, user: str, claim: Claim, left: set[str], behind: str) -> Iterator[Waiting]:
         # A user that may be what killed the worker is read while no other is open.
         suspect = claim.tries >= _SUSPECT
         if suspect:
             self._until_none_is_open()
         if self._claimed(user, left):
-            yield self._waiting(user)
+            yield self._waiting(user, behind)
         if suspect:
             self._until_none_is_open()
 
@@ -128,8 +131,9 @@ class SharedCrawl:
             user: claim for user, claim in self.marks.claims().items() if claim.worker == self.marks.worker
         }
 
-    def _waiting(self, user: str) -> Waiting:
-        return Waiting(user, tuple(each for each in self.directions if each in self._open[user]))
+    def _waiting(self, user: str, behind: str) -> Waiting:
+        left = tuple(each for each in self.directions if each in self._open[user])
+        return Waiting(user, left, self.lengths(behind))
 
     def _until_none_is_open(self) -> None:
         while self._open and not self.clock.wait(self.stop, 1.0):
@@ -160,7 +164,7 @@ class SharedCrawl:
         if of_this_depth and self._claimed(message.user, left):
             with self._guard:
                 self._messages[message.user] = message
-            yield self._waiting(message.user)
+            yield self._waiting(message.user, message.behind)
         else:
             self.queue.delete(message)
 
@@ -217,7 +221,7 @@ class SharedCrawl:
         self._bury()
         taken = {user for user, claim in self.marks.claims().items() if self.marks.is_at_work(claim)}
         missing = {user for user in self._missing() if user not in taken}
-        sent = list(islice((user for user in (self.ordered or self.frontier)() if user in missing), _SENT))
+        sent = list(islice((visit for visit in self.visits() if visit[0] in missing), _SENT))
         self.queue.send(self.crawl, self.depth, sent)
         return bool(sent)
 

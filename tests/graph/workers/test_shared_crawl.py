@@ -23,6 +23,7 @@ from harvester.graph.workers.marks import ABANDONED, TRIES, Marks
 from harvester.graph.workers.pace import Pace
 from harvester.graph.workers.queue import CrawlQueue
 from harvester.graph.workers.shared_crawl import SharedCrawl
+from harvester.harvest.depth_files import lengths_in
 from harvester.networks.crawl import Waiting
 from harvester.store.folder import FolderStore
 from harvester.store.worker_keys import WorkerKeys
@@ -75,6 +76,12 @@ class World:
     lists: dict[str, PlayedLists] = field(default_factory=dict)
     collected: Counter[tuple[str, str]] = field(default_factory=Counter)
 
+    # What the order of the depth has behind users.
+    behind: dict[str, str] = field(default_factory=dict)
+
+    def visits(self) -> list[tuple[str, str]]:
+        return [(user, self.behind.get(user, "")) for user in sorted(self.users)]
+
     def worker(self, name: str) -> "Worker":
         return Worker(self, name)
 
@@ -94,6 +101,8 @@ class Worker:
             _DEPTH,
             world.directions,
             lambda: iter(sorted(world.users)),
+            world.visits,
+            lambda behind: lengths_in(behind, world.directions),
             self.lists,
             world.queue,
             world.marks(name),
@@ -164,14 +173,14 @@ def test_two_workers_collect_each_user_once(world: World) -> None:
 
 
 def test_users_sent_twice_are_collected_once(world: World) -> None:
-    world.queue.send(_CRAWL, _DEPTH, world.users * 2)
+    world.queue.send(_CRAWL, _DEPTH, world.visits() * 2)
     assert sorted(world.worker("libraries.1").work()) == sorted(world.users)
     assert world.worker("libraries.2").work() == []
 
 
 def test_a_user_that_another_worker_has_is_not_collected_twice(world: World) -> None:
     world.users = ["7"]
-    world.queue.send(_CRAWL, _DEPTH, ["7", "7"])
+    world.queue.send(_CRAWL, _DEPTH, [("7", "")] * 2)
     first, second = world.worker("libraries.1"), world.worker("libraries.2")
     waiting = first.take()
     assert waiting == Waiting("7", ("followers",))
@@ -302,7 +311,7 @@ def test_progress_between_deaths_does_not_count_against_a_user(world: World) -> 
 
 def test_dead_letters_are_given_up_by_name_unless_they_are_done(world: World) -> None:
     world.users = ["1", "2", "3"]
-    world.queue.send(_CRAWL, _DEPTH, ["1", "2", "3"])
+    world.queue.send(_CRAWL, _DEPTH, [(each, "") for each in "123"])
     world.queues.put(f"{_CRAWL}:{_DEPTH}:2", f"{_CRAWL}:{_DEPTH}:1", "another@1:1:9", dead=True)
     worker = world.worker("libraries.1")
     while (waiting := worker.take()) and waiting.user != "2":
@@ -318,7 +327,7 @@ def test_dead_letters_are_given_up_by_name_unless_they_are_done(world: World) ->
 
 
 def test_a_message_that_is_received_eight_times_becomes_a_dead_letter(world: World) -> None:
-    world.queue.send(_CRAWL, _DEPTH, ["7"])
+    world.queue.send(_CRAWL, _DEPTH, [("7", "")])
     for _ in range(8):
         message = world.queue.receive(wait=0)
         assert message
@@ -385,7 +394,7 @@ class Fate:
         if what == 0:
             world.queues.emptied()
         elif what == 1:
-            world.queue.send(_CRAWL, _DEPTH, self.dice.sample(world.users, 3))
+            world.queue.send(_CRAWL, _DEPTH, self.dice.sample(world.visits(), 3))
         else:
             world.queue.receive(wait=0)
         world.store.later += timedelta(seconds=15)
@@ -433,8 +442,17 @@ def test_a_user_is_done_once_its_list_is_in_the_store(world: World) -> None:
     assert world.marks().is_done(waiting.user)
 
 
+def test_a_worker_knows_how_long_lists_are_also_when_it_begins_again(world: World) -> None:
+    world.users, world.directions = ["7"], ("followers", "following")
+    world.behind = {"7": "27\t20"}
+    waiting = world.worker("libraries.1").take()
+    again = world.worker("libraries.1").take()
+    assert waiting and again
+    assert waiting.said == again.said == {"followers": 20, "following": 7}
+
+
 def test_users_are_sent_in_the_order_to_be_visited(world: World) -> None:
     worker = world.worker("libraries.1")
-    worker.crawl.ordered = lambda: ["20", "3", "11"]
+    worker.crawl.visits = lambda: [(each, "") for each in ("20", "3", "11")]
     assert worker.crawl._fill()
     assert [body.rpartition(":")[2] for body in world.queues.emptied()] == ["20", "3", "11"]

@@ -354,20 +354,22 @@ def test_a_hiccup_of_minutes_is_waited_for_and_after_a_longer_one_the_list_conti
     assert (again["outcome"], again["received"], again["from"]) == ("complete", len(truth), end["from"])
 
 
-@pytest.mark.parametrize("do", ["lost-token", "nothing"])
+@pytest.mark.parametrize(
+    ("do", "direction"), [("lost-token", "followers"), ("nothing", "followers"), ("lost-token", "both")]
+)
 def test_below_the_seeds_the_profiles_that_came_with_pages_tell_that_a_list_is_not_whole(
-    faulty: Stage, tmp_path: Path, do: str
+    faulty: Stage, tmp_path: Path, do: str, direction: str
 ) -> None:
-    hub, seed, name = faulty.accounts[0], faulty.accounts[-1], f"below-{do}"
+    hub, seed, name = faulty.accounts[0], faulty.accounts[-1], f"below-{do}-{direction}"
     faulty.control.follow(seed, add=[hub])
-    section = {"max_depth": 1, "select": {"min_followers": 3000}}
+    section = {"direction": direction, "max_depth": 1, "select": {"ids": [hub]}}
     faulty.add(name, type="graph", users={seed: {}}, graph=section)
     faulty.harvest(name)
     crawl = crawls.current(faulty.store, CollectionKeys(name), faulty.collection(name))
     assert crawl and close(crawl, 0, tmp_path, tell=lambda *_: None)["users"] == 1
     faulty.control.faults([{"on": _FOLLOWERS, "when": {"from": 2}, "do": do}])
     ended = faulty.harvest(name)
-    (end,) = lists_of(faulty, ended)
+    (end,) = (line for line in lists_of(faulty, ended) if line["direction"] == "followers")
     truth = faulty.control.followers(hub)
     assert (end["user"], end["depth"], end["outcome"]) == (hub, 1, "failed")
     assert end["count_said"] == len(truth) and "users_looked_up" not in ended.summary["counts"]
