@@ -17,6 +17,11 @@ _DEEPEST = 20
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
 # The minimum length of a prefix; with fewer letters, half of the words of an index would match.
 _LETTERS = 3
+# What others have as operators.
+_WORDS_HERE = {
+    "AND": "AND was read as a word; leave it out: posts have all words that stand side by side.",
+    "NOT": "NOT was read as a word; put a - before a word for posts without it.",
+}
 _FIELD = re.compile(r"([A-Za-z_]{1,20}):")
 _BARE = re.compile(r"\S+")
 
@@ -159,6 +164,8 @@ class _Reading:
     def _words(self, value: str, *, quoted: bool, shown: str) -> Expression | None:
         if not quoted and value[:1] in ("#", "＃") and sought(value):
             return FIELDS["tag"](value.rstrip(".,;:!?"))
+        if not quoted and value in _WORDS_HERE:
+            self._warn(_WORDS_HERE[value])
         words = sought(value)
         if not words:
             if shown.strip():

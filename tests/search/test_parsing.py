@@ -68,6 +68,7 @@ def test_a_query_is_read(text: str, expression: Expression) -> None:
         ("tags:x", Words(("tags", "x")), "tags: is not a field (did you mean tag:?)"),
         ("se*", _word("se"), "se*: a * needs 3 letters before it"),
         ("a OR", _word("a"), "An OR with nothing on one side"),
+        ("a AND b", Both((_word("a"), _word("and"), _word("b"))), "AND was read as a word; leave it out"),
         ("(a", _word("a"), "A parenthesis was not closed"),
         ("a )b", Both((_word("a"), _word("b"))), "A closing parenthesis without an opening one"),
         ("!? a", _word("a"), "!? has no letters or digits"),
