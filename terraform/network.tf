@@ -139,9 +139,9 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   to_port           = 443
 }
 
-# Kafka, and webhooks on other ports.
+# Kafka, and webhooks on other ports. AWS refuses a second rule for 443.
 resource "aws_vpc_security_group_egress_rule" "sinks" {
-  for_each = toset([for port in var.sink_ports : tostring(port)])
+  for_each = toset([for port in var.sink_ports : tostring(port) if port != 443])
 
   security_group_id = aws_security_group.tasks.id
   description       = "Sinks"

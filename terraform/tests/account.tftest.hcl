@@ -143,7 +143,7 @@ run "what_is_asked_for_is_made" {
     archive_collections  = ["museums", "libraries"]
     alarm_email          = "archivist@example.org"
     sink_alarm           = true
-    sink_ports           = [9092, 9093]
+    sink_ports           = [443, 9092, 9093]
     graph_workers        = true
     budget_limit         = 20
     kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
