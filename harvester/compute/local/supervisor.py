@@ -7,18 +7,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from harvester.clock import Backoff, Clock, Stop
 from harvester.compute import GAVE_UP, RESTARTING, RUNNING, Ended
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.logs import last_words
 from harvester.compute.stream_end import is_over
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import Exit, HarvesterError, StoreAway
 from harvester.harvest import catalog
 from harvester.store.keys import CollectionKeys
 from harvester.text import one_line
 
 log = logging.getLogger("twarc-cloud")
+_T = TypeVar("_T")
 
 # After these a new start would end no other way: it needs a person.
 _HOPELESS = {Exit.USAGE, Exit.UNAUTHORIZED, Exit.NO_COLLECTION}
@@ -48,13 +50,12 @@ class Supervisor:
     def run(self) -> Exit:
         failed, backoff = 0, Backoff(self.pause, _LONGEST_PAUSE * self.pause)
         while not self.stop.requested:
-            self.compute.note_service(self.collection_id, RUNNING, "")
             began = self.clock.elapsed()
             code, end = self._harvest()
             # If the store is away, the lock expires by itself.
             with suppress(HarvesterError):
                 self.compute.forget_dead_lock(self.collection_id)
-            if self.stop.requested or (code is not None and self._is_over(code)):
+            if (code is not None and self._is_over(code)) or self.stop.requested:
                 break
             if self.clock.elapsed() - began > _WELL_AFTER:
                 failed = 0
@@ -76,7 +77,26 @@ class Supervisor:
 
     def _is_over(self, code: int) -> bool:
         keys = CollectionKeys(self.collection_id)
-        return _unless_away(lambda: is_over(self.compute.store, keys, code))
+        return _unless_unreadable(lambda: self._answered(lambda: is_over(self.compute.store, keys, code)))
+
+    def _answered(self, ask: Callable[[], _T]) -> _T:
+        """What it returns once the store can be reached; its StoreAway at a stop, or if waiting is no use.
+
+        No stream is given up for an outage, and none starts that may be over: it would spend its limit again.
+        """
+        backoff = Backoff(self.pause, _LONGEST_PAUSE * self.pause)
+        while True:
+            try:
+                return ask()
+            except StoreAway as away:
+                if away.lasting or self.stop.requested:
+                    raise
+                pause, reason = backoff.pause(), one_line(str(away))
+                log.warning("Trying again in %.1f s: %s", pause, reason)
+                end = Ended(int(away.exit_code), f"trying again in {pause:.0f} s: {reason}", said=str(away))
+                self.compute.note_service(self.collection_id, RESTARTING, end.detail, end)
+                if self.clock.wait(self.stop, pause):
+                    raise
 
     def _given_up(self, code: int | None, *, failed: int) -> Exit | None:
         """With which exit code, after this many failed starts in a row; None if another start may help."""
@@ -91,18 +111,19 @@ class Supervisor:
             last = catalog.last(self.compute.store, CollectionKeys(self.collection_id))
             return bool(last and last.get("needs_change"))
 
-        return code == Exit.ERROR and _unless_away(needs_change)
+        return code == Exit.ERROR and _unless_unreadable(needs_change)
 
     def _harvest(self) -> tuple[int | None, Ended]:
-        """Run one harvest to its end, which has words, too.
+        """Run one harvest to its end: its exit code, and how it ended in words.
 
-        Its exit code, negative if a signal ended it; None if it could not be started.
+        The code is negative if a signal ended it; None if it could not be started.
         """
         try:
-            process = self.compute.start(self.collection_id, log=self.log)
+            process = self._answered(lambda: self.compute.start(self.collection_id, log=self.log))
         except HarvesterError as error:
             detail = f"the harvest did not start: {one_line(str(error))}"
             return None, Ended(int(error.exit_code), detail, said=str(error))
+        self.compute.note_service(self.collection_id, RUNNING, "")
         log.info("Started process %s.", process.pid)
         deadline: float | None = None
         while process.poll() is None:
@@ -120,8 +141,8 @@ class Supervisor:
         return code, Ended(int(Exit.of(code)), detail, said=said)
 
 
-def _unless_away(ask: Callable[[], bool]) -> bool:
-    """What the store says; False if it does not answer, so that the stream is started again."""
+def _unless_unreadable(ask: Callable[[], bool]) -> bool:
+    """What the store says; False if it cannot be read, so that the stream is started again."""
     try:
         return ask()
     except HarvesterError as error:

@@ -134,19 +134,73 @@ def test_a_start_that_fails_is_not_judged_by_the_harvest_before(tmp_path: Path) 
     assert (_supervisor(compute, clock).run(), compute.started) == (Exit.OK, 1)
 
 
+class _Away(FolderStore):
+    """Cannot be read for a number of times; `lasting` as of a bucket that may not be read."""
+
+    def __init__(self, root: Path, *, times: int, lasting: bool = False) -> None:
+        super().__init__(root)
+        self._times, self._lasting = times, lasting
+
+    def read(self, key: str) -> Stored:
+        self._times -= 1
+        if self._times < 0:
+            return super().read(key)
+        raise _away(lasting=self._lasting)
+
+
+def _away(*, lasting: bool) -> StoreAway:
+    away = StoreAway("The bucket cannot be reached.")
+    away.lasting = lasting
+    return away
+
+
 @pytest.mark.parametrize("code", [Exit.ERROR, Exit.RETRY_LATER])
 def test_an_end_that_cannot_be_read_while_the_store_is_away_is_not_the_last(
     tmp_path: Path, code: Exit
 ) -> None:
-    class Away(FolderStore):
-        def read(self, _: str) -> Stored:
-            raise StoreAway("The bucket cannot be reached.")
-
     clock = HandClock()
     compute = _Compute(tmp_path, clock, [(1, code), (1, Exit.OK)])
-    compute.store = Away(tmp_path)
+    compute.store = _Away(tmp_path, times=9, lasting=True)
     assert _supervisor(compute, clock).run() == Exit.OK
     assert (compute.started, compute.notes[-1]) == (2, "over")
+
+
+def test_a_budget_that_was_spent_when_the_store_went_away_is_not_spent_again(tmp_path: Path) -> None:
+    clock = HandClock()
+    compute = _Compute(tmp_path, clock, [(1, Exit.RETRY_LATER), (1, Exit.OK)])
+    _end(compute.store, {"state": "stopped", "limit": "budget"})
+    compute.store = _Away(compute.store.root, times=2)
+    assert _supervisor(compute, clock).run() == Exit.OK
+    assert (compute.started, compute.notes[-1], clock.waits) == (1, "over", [1, 2])
+
+
+@pytest.mark.parametrize(("lasting", "ended"), [(False, Exit.OK), (True, Exit.ERROR)])
+def test_no_stream_is_given_up_for_an_outage_that_passes(tmp_path: Path, lasting: bool, ended: Exit) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        if len(clock.waits) == 20:
+            del compute.start
+        raise _away(lasting=lasting)
+
+    clock = HandClock()
+    compute: Any = _Compute(tmp_path, clock, [(1, Exit.OK)])
+    compute.start = away
+    assert _supervisor(compute, clock).run() == ended
+    assert (compute.started, compute.notes[-2:]) == (
+        (0, [RESTARTING, GAVE_UP]) if lasting else (1, [RUNNING, "over"])
+    )
+    assert max(clock.waits) <= 60
+
+
+def test_a_stop_ends_the_wait_for_a_store_that_is_away(tmp_path: Path) -> None:
+    class Stopped(HandClock):
+        def wait(self, stop: Stop, seconds: float) -> bool:
+            stop.request("enough")
+            return super().wait(stop, seconds)
+
+    compute = _Compute(tmp_path, Stopped(), [(1, Exit.RETRY_LATER)])
+    compute.store = _Away(tmp_path, times=9)
+    assert _supervisor(compute, Stopped()).run() == Exit.OK
+    assert (compute.started, compute.notes[-1]) == (1, "over")
 
 
 def test_a_budget_that_is_spent_is_not_spent_again(tmp_path: Path) -> None:
