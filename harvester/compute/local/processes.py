@@ -15,7 +15,7 @@ from typing import Any
 
 from harvester.errors import Conflict, HarvesterError
 from harvester.errors.files import explained, in_words, naming
-from harvester.store.disk import whole
+from harvester.store.disk import sync, whole
 
 
 class Slot:
@@ -134,6 +134,7 @@ def write_note(path: Path, note: Mapping[str, Any]) -> None:
     with whole(path) as partial:
         partial.touch(0o600)
         partial.write_text(json.dumps(note, indent=2), encoding="utf-8")
+    sync(path.parent)
 
 
 @contextmanager

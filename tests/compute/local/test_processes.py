@@ -99,20 +99,21 @@ def test_a_process_that_cannot_be_noted_does_not_continue(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.log", "harvest.lock"]
 
 
-def test_a_note_survives_a_power_cut_from_the_moment_of_its_name_on(
+def test_a_note_survives_a_power_cut_once_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note, synced, sync = tmp_path / "a.json", list[os.stat_result](), os.fsync
+    note, synced, sync = tmp_path / "a.json", list[tuple[int, int, bool]](), os.fsync
 
     def fsync(file: int) -> None:
-        assert not note.exists()
-        synced.append(os.fstat(file))
+        found = os.fstat(file)
+        synced.append((found.st_ino, found.st_size, note.exists()))
         sync(file)
 
     monkeypatch.setattr(os, "fsync", fsync)
     write_note(note, {"x": 1})
-    there = note.stat()
-    assert [(each.st_ino, each.st_size) for each in synced] == [(there.st_ino, there.st_size)]
+    there, folder = note.stat(), tmp_path.stat()
+    # Its bytes before it has its name, and then its name.
+    assert synced == [(there.st_ino, there.st_size, False), (folder.st_ino, folder.st_size, True)]
 
 
 def test_a_note_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
