@@ -43,10 +43,10 @@ def require_newest(folder: Path, collection_id: str, where: str) -> Path:
 def tail(log: Path, *, lines: int, is_running: Callable[[], bool], stop: Stop) -> Iterator[str]:
     """The last `lines` lines, and what is added while the process runs."""
     with log.open(encoding="utf-8", errors="replace") as file:
-        last = deque(file, maxlen=lines)
+        last = deque(file, maxlen=max(1, lines))
         # Its end may be written later.
         rest = last.pop() if last and not last[-1].endswith("\n") else ""
-        yield from (line.removesuffix("\n") for line in last)
+        yield from (line.removesuffix("\n") for line in last if lines)
         while not stop.requested:
             # Asked before reading, so that the last lines of one that ends are not missed.
             goes_on = is_running()

@@ -155,12 +155,20 @@ def test_a_log_is_followed_to_its_very_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "shown"), [(0, ["more"]), (1, ["cut", "more"]), (2, ["two", "cut", "more"])]
+    ("lines", "begun", "shown"),
+    [
+        (0, "", ["more"]),
+        (0, "cu", ["cut", "more"]),
+        (1, "cu", ["cut", "more"]),
+        (2, "cu", ["two", "cut", "more"]),
+    ],
 )
-def test_a_log_is_shown_from_its_last_lines_on(tmp_path: Path, lines: int, shown: list[str]) -> None:
+def test_a_log_is_shown_from_its_last_lines_on(
+    tmp_path: Path, lines: int, begun: str, shown: list[str]
+) -> None:
     log = tmp_path / "a.log"
-    log.write_text("one\ntwo\ncu" if lines else "one\ntwo\n")
-    more = iter(["t\nmore\n" if lines else "more\n", ""])
+    log.write_text(f"one\ntwo\n{begun}")
+    more = iter(["t\nmore\n" if begun else "more\n", ""])
 
     def is_running() -> bool:
         text = next(more)
