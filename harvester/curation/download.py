@@ -97,9 +97,7 @@ class _Download:
                 self._take(group)
             while self._waiting:
                 self._take_next()
-            # All room is free once nothing is being fetched.
-            for _ in range(self._at_once):
-                self._wait_for_room()
+            self._finish_fetches()
         except BaseException:
             self._stop.request("the download ended")
             raise
@@ -121,6 +119,8 @@ class _Download:
             yield from ([entry] for entry in self._reader.entries(key) if entry.key == key)
 
     def _others(self) -> Iterator[list[Entry]]:
+        # A pointer that is read after the listing began may name what this has passed.
+        self._finish_fetches()
         # Of a harvest that has not begun yet when this is listed, nothing is missed either.
         found = self._reader.entries(self._keys.folder)
         for folder, group in groupby(found, lambda one: harvest_folder(one.key)):
@@ -173,6 +173,12 @@ class _Download:
         while not self._room.acquire(timeout=_TICK):
             self._look_up()
         self._look_up()
+
+    def _finish_fetches(self) -> None:
+        # All room is free once nothing is being fetched.
+        for _ in range(self._at_once):
+            self._wait_for_room()
+        self._room.release(self._at_once)
 
     def _look_up(self) -> None:
         self._check()

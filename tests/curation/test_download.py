@@ -321,21 +321,21 @@ def test_a_repair_that_ends_during_a_download_is_not_in_a_copy_by_half(tmp_path:
         KEYS.repairs.last_harvest,
         f"{KEYS.repairs.folder}harvests/2026/11/23/10/00/00/harvest.json",
     )
-    read = threading.Event()
+    listing = threading.Event()
 
     class Repaired(Counted):
         def pieces(self, key: str) -> Iterator[memoryview]:
-            found = list(super().pieces(key))
             if key == pointer:
-                read.set()
-            yield from found
+                # Slow, so that a listing that does not wait for it begins.
+                listing.wait(0.3)
+            yield from super().pieces(key)
 
         def entries(self, prefix: str) -> Iterator[Entry]:
             for entry in super().entries(prefix):
                 if prefix == KEYS.folder and entry.key == pointer:
                     # The listing has passed the folder of the repair, which ends now.
-                    read.wait(2)
                     self.objects |= {begun: b"{}", pointer: b"10:00"}
+                    listing.set()
                 yield entry
 
     store = Repaired({**_store().objects, pointer: b"09:00"})
