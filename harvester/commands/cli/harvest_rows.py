@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from harvester.commands.cli.workspace import Workspace
-from harvester.documents import HarvestSummary, Tree
+from harvester.documents import HarvestSummary, Tree, text_in
 from harvester.text import when
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def how_it_ended(workspace: Workspace, keys: "CollectionKeys") -> str:
     if not last:
         return f"No harvest of {keys.id} is running, and none has ended; `harvest list` shows what runs."
     ended = when(str(last.get("harvest_end_timestamp") or last["harvest_timestamp"]))
-    reason = f" ({last['reason'].rstrip('.')})" if last.get("reason") else ""
+    reason = f" ({said})" if (said := text_in(last, "reason").rstrip(".")) else ""
     return f"The last harvest of {keys.id} ended at {ended} UTC as {last.get('state', '')}{reason}. {more}"
 
 

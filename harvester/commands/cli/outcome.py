@@ -5,7 +5,7 @@ import click
 from harvester.commands.cli.output import advise
 from harvester.commands.cli.printed_commands import complete
 from harvester.commands.cli.workspace import Workspace
-from harvester.documents import HarvestSummary
+from harvester.documents import HarvestSummary, text_in
 from harvester.harvest.summary import amount, bill_words
 from harvester.text import printable, size
 
@@ -22,7 +22,7 @@ def summary_line(workspace: Workspace, summary: HarvestSummary) -> str:
 def outcome_line(workspace: Workspace, summary: HarvestSummary) -> str:
     """The outcome of a harvest that ended, with its state unless it is complete."""
     state = summary.get("state", "complete")
-    reason = f" ({summary['reason'].rstrip('.')})" if summary.get("reason") else ""
+    reason = f" ({said})" if (said := text_in(summary, "reason").rstrip(".")) else ""
     hint = complete(f" {summary['hint']}") if summary.get("hint") else ""
     ended = "" if state == "complete" and not reason else f". State: {state}{reason}.{hint}"
     return summary_line(workspace, summary) + printable(ended)
