@@ -556,6 +556,17 @@ def test_a_collection_is_brought_back_as_it_was_also_where_only_its_history_is_l
     assert "users -> 12 added" in person.output("collection-config", "changes", "museums", "--since", first)
 
 
+def test_a_stored_collection_that_cannot_be_read_now_is_not_called_damaged(person: Person) -> None:
+    _added(person, "12")
+    stored, before = person.folder / "collections/museums/collection.json", person.file
+    stored.unlink()
+    # As on a disk that is not mounted.
+    stored.symlink_to(person.folder / "away/collection.json")
+    told = person("collection-config", "download", "museums", "--force", "--as-of", "2196-01-01")
+    assert (told.code, person.file, told.out) == (1, before, "")
+    assert "damaged" not in told.words and "Traceback" not in told.words
+
+
 def test_a_download_asks_before_it_loses_changes_and_only_then(person: Person) -> None:
     _added(person, "12")
     _harvested(person, lambda now: {**now, "users": {"12": {"since_id": "99"}}})

@@ -10,7 +10,7 @@ from harvester.commands.cli.moments import moment_of
 from harvester.commands.cli.output import advise, announce_dry_run, confirm, dry_run_option
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.documents import Tree
-from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.store.keys import CollectionKeys
 
 _LESS_THAN_A_SECOND = timedelta(microseconds=999_999)
@@ -33,13 +33,14 @@ def download(
     of_then = f" as of {as_of:%Y-%m-%d %H:%M:%S} UTC" if as_of else ""
     if announce_dry_run(dry_run, f"write {keys.collection} of {workspace.store.name}{of_then} to {path}"):
         return
+    way_back = _way_back(workspace, keys, tree) if as_of else ""
     if path.exists() and not force and collection_file.holds_changes(path, workspace.store):
         confirm(f"{path} has changes that are not stored. Overwrite it?", yes=False, option="--force")
     collection_file.write(path, tree)
     click.echo(f"Downloaded to {path}{of_then}.")
     collection_file.warn_of_inline_keys(tree)
-    if as_of:
-        advise(_way_back(workspace, keys, tree))
+    if way_back:
+        advise(way_back)
 
 
 def _way_back(workspace: Workspace, keys: CollectionKeys, tree: Tree) -> str:
@@ -51,6 +52,8 @@ def _way_back(workspace: Workspace, keys: CollectionKeys, tree: Tree) -> str:
         current = history.current(workspace.store, keys)
     except NotFound:
         return f"{keys.id} is no longer there: `collection add` stores what it was then."
+    except StoreAway:
+        raise
     except HarvesterError:
         return "Move the damaged collection.json away; `collection add` then stores what it was before."
     if plain(merged(None, tree, current)) == plain(current):
