@@ -115,13 +115,31 @@ class LiveChanges:
         self._round_at += max(0.0, done.requests * _REQUEST_SECONDS - ROUND_SECONDS)
         if done.edit:
             self._gone, self._again_at = done.gone, float("inf")
-        if done.refused:
-            self._job.edits.not_yet(done.refused)
-            if self._missing_since:
-                # Room was made for what X accepted when it was asked before: the old rules are gone.
-                self._again_at = self._job.clock.elapsed() + self._backoff.pause()
-        elif done.edit:
+        if done.edit and done.refused:
+            return self._waits(done, done.edit)
+        if done.edit:
             self._take_over(done.edit, done.rules)
+        return list(done.events)
+
+    def left(self) -> list[Tree]:
+        """The gap of rules that are missing still when the stream ends."""
+        if self._missing_since is None:
+            return []
+        return [Gap(self._missing_since, self._client.time.latest(), _NO_ROOM).event()]
+
+    def _waits(self, done: _Round, edit: Edit) -> list[Tree]:
+        """What X refuses waits for the next edit; where room was made for it, it is tried again."""
+        self._job.edits.not_yet(done.refused)
+        stays = "The stream continues with its current rules"
+        if self._missing_since:
+            # X accepted it when it was asked before, and the old rules are gone.
+            self._again_at = self._job.clock.elapsed() + self._backoff.pause()
+            stays = "The stream lacks rules, and tries again"
+        refused = f"{edit.version}: {done.refused}"
+        if refused == self._reported:
+            return []
+        self._reported = refused
+        log.warning("%s: %s", stays, done.refused)
         return list(done.events)
 
     def _take_over(self, edit: Edit, rules: tuple[Rule, ...]) -> None:
@@ -171,7 +189,7 @@ class LiveChanges:
         return ceil(len(ids) / AT_ONCE)
 
     def _changed(self, edit: Edit, plan: RulePlan, live: Sequence[Mapping[str, Any]]) -> _Round:
-        """Carry out a plan; if X refuses one of its rules, nothing changes."""
+        """Carry out a plan; if X refuses one of its rules, nothing changes but for the room that was made."""
         has_room = len(live) + len(plan.add) <= self._caps.rules
         requests = ceil(len(plan.add) / AT_ONCE) * (1 if has_room else 2) + ceil(len(plan.delete) / AT_ONCE)
         later = plan.delete
@@ -241,7 +259,6 @@ class LiveChanges:
             event = self._event("rule refused", value=value, ids=ids.get(value, []), reason=reason)
             events.append({**event, **_named(edit)})
         why = f"X rejects {counted(len(said), 'rule')}: {'; '.join(said[:3])}"
-        log.warning("The stream continues with its current rules: %s", why)
         return _Round(edit, events=tuple(events), refused=why, requests=requests)
 
 

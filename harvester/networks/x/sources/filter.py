@@ -49,12 +49,16 @@ def _collect(job: Job, changes: LiveChanges, records: StreamRecords, *, heard: C
     """Call `heard` once anything came."""
     gap = Gap(job.gap_from, job.gap_from, job.gap_why, before=job.last_id) if job.gap_from else None
     taken, is_over = 0, False
-    while not is_over:
-        if changes.is_empty:
-            _await_rules(job, changes, records, gap)
+    try:
+        while not is_over:
+            if changes.is_empty:
+                _await_rules(job, changes, records, gap)
+                gap = None
+            taken, is_over = _connected(job, changes, records, gap, taken=taken, heard=heard)
             gap = None
-        taken, is_over = _connected(job, changes, records, gap, taken=taken, heard=heard)
-        gap = None
+    finally:
+        if left := changes.left():
+            job.put(Batch(events=tuple(left), sync=True))
 
 
 def _connected(

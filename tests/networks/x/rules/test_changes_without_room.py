@@ -25,6 +25,7 @@ class _Edits:
 
     pending: bool = True
     versions: list[int] = field(default_factory=list)
+    refused: int = 0
 
     def look(self) -> None:
         pass
@@ -37,15 +38,15 @@ class _Edits:
         self.versions.append(edit.version)
 
     def not_yet(self, why: str) -> None:
-        pass
+        self.refused += 1
 
 
 @dataclass
 class _App:
-    """An app at X with room for one rule, which another takes once, just before the new rule is added."""
+    """An app at X with room for one rule, which another takes just before the new rule is added."""
 
     live: dict[str, str] = field(default_factory=lambda: {"1": "cat"})
-    refusals: int = 1
+    refusals: int = 3
 
     def answer(self, request: Request) -> Reply:
         if request.method == "GET":
@@ -84,13 +85,14 @@ def test_a_change_whose_room_another_took_is_tried_again_and_the_gap_is_told() -
         rules = [Rule("cat", "twarc-cloud:live:r", ("r",))]
         changes = LiveChanges(job, rules, caps=RuleCaps(rules=1))
 
-        def polled() -> list[Tree]:
+        def polled() -> _Edits:
             events.extend(changes.poll())
-            return events
+            return edits
 
-        # Time passes only between the two rounds, as requests that are under way have deadlines.
-        until(polled)
-        clock.advance(120)
-        until(lambda: polled() and edits.versions)
+        # Time passes only between two rounds, as requests that are under way have deadlines.
+        for number in range(1, 4):
+            until(lambda number=number: polled().refused == number)  # type: ignore[misc]
+            clock.advance(900)
+        until(lambda: polled().versions)
     assert [event["event"] for event in events] == ["rule refused", "rules", "gap"]
     assert (list(app.live.values()), edits.versions) == (["dog"], [2])

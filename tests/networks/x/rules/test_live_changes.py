@@ -268,6 +268,21 @@ def test_where_the_app_has_no_room_for_both_the_gap_is_told(tmp_path: Path) -> N
     assert gap["to"] == change["in_force_from"]
 
 
+def test_the_gap_of_rules_that_are_missing_still_at_the_end_is_told(tmp_path: Path) -> None:
+    long = [{"id": f"r{n}", "value": f"{'x' * 300}{n}", "type": "keyword"} for n in range(14)]
+    with _streaming(tmp_path, rules=long[:12], rule_cap=4, rule_delay=20) as (stage, going):
+        until(stage.connected)
+        # Behind the question whether X accepts the rules, and the end of those that they replace.
+        no_credits = {"do": "credits-depleted", "when": {"from": 3}}
+        stage.control.faults([{"on": "POST /2/tweets/search/stream/rules", **no_credits}])
+        _now(stage, going, rules=long[2:])
+        _pass_until(stage, lambda: going.summary().get("change_waits"))
+        stage.clock.advance(30)
+    (gap,) = _events(going.end, "gap")
+    assert "no room" in gap["reason"]
+    assert gap["seconds"] >= 30
+
+
 def test_a_filter_without_active_rules_waits_and_connects_when_there_are_some(tmp_path: Path) -> None:
     resting = _rules("cat", status="inactive")
     with _streaming(tmp_path, rules=resting) as (stage, going):
