@@ -67,8 +67,9 @@ class SinkRun:
             sink = open_sink(self.asked, around)
             try:
                 position = self._position(sink) or figures.position
-                archive = self._archive(position, note)
-                if position is None and self.begin == NOW and not self.only:
+                begin = START if figures.began_empty else self.begin
+                archive = self._archive(position, begin, note)
+                if position is None and begin == NOW and not self.only:
                     self._pass_over(archive, figures)
                     if state:
                         # Before anything is delivered: the next process would begin later than this one.
@@ -116,9 +117,9 @@ class SinkRun:
         state.acquire()
         return state
 
-    def _archive(self, position: Position | None, note: Callable[[str, Tree], None]) -> Archive:
-        if position is None and not self.only and self.begin != START:
-            when = self.store.now() if self.begin == NOW else moment_of(self.begin)
+    def _archive(self, position: Position | None, begin: str, note: Callable[[str, Tree], None]) -> Archive:
+        if position is None and not self.only and begin != START:
+            when = self.store.now() if begin == NOW else moment_of(begin)
             position = position_at(self.store, self.keys, when)
         return Archive(
             self.store,
@@ -136,6 +137,7 @@ class SinkRun:
             if self.stop.requested:
                 raise Stopped
         figures.position, figures.of_harvest = archive.position, archive.posts or 0
+        figures.began_empty = archive.position is None
 
     def _messages(self) -> Messages:
         since: datetime | None = None

@@ -32,9 +32,13 @@ _NOTES = 20
 
 @dataclass
 class Figures:
-    """What a sink has done since its first start; `of_harvest` of the harvest at its position."""
+    """What a sink has done since its first start; `of_harvest` of the harvest at its position.
+
+    `began_empty` if nothing was stored when it began with what comes `now`: it delivers all there is.
+    """
 
     position: Position | None = None
+    began_empty: bool = False
     delivered: int = 0
     dead_letters: int = 0
     newest_dead_letters: str = ""

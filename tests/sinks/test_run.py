@@ -41,3 +41,19 @@ def test_where_a_sink_that_begins_now_began_is_stored_before_it_delivers(tmp_pat
         assert run.run(follow=True).delivered == 1
     assert receiver.accepted == ["4"]
     assert [position["line"] for position in began] == [3]
+
+
+def test_a_sink_that_begins_now_before_the_first_harvest_delivers_all_of_it(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        site = Site(tmp_path, sinks=[{"type": "webhook", "url": receiver.url, "from": "now"}])
+        (asked,) = asked_of(orjson.loads(history.read(site.store, KEYS).data), KEYS.id)
+
+        def delivered() -> int:
+            run = SinkRun(site.store, KEYS, {}, asked, None, SystemClock(), Stop(), begin="now")
+            return run.run(follow=False).delivered
+
+        assert delivered() == 0
+        # The process that began has ended, or was killed, before it could deliver anything.
+        site.harvest([2])
+        assert delivered() == 2
+    assert receiver.accepted == ["1", "2"]
