@@ -439,3 +439,12 @@ def test_what_arrived_and_is_not_kept_is_charged_once_a_day() -> None:
             break
     assert network.connections[0].ended
     assert charged == [2, 2]
+
+
+def test_what_was_unread_when_a_connection_was_left_is_kept_when_it_comes_again() -> None:
+    network, charged, kept = _Network(["1 2"], ["3 4"]), list[int](), list[str]()
+    for read in network.supervisor(charged=charged.append):
+        kept += read.ids
+        network.connections[0].unread = "3"
+    assert kept == ["1", "2", "3", "4"]
+    assert sum(charged) == 4

@@ -1,7 +1,7 @@
 """What a stream remembers across connections: waits, ids and their order."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from harvester.clock import Backoff
@@ -80,19 +80,21 @@ class SeenIds:
         self.charged = 0
         self._recent: dict[str, date] = {}
         self._older: dict[str, date] = {}
+        # Charged, and not kept: those that were unread when the last connection was left.
+        self._unread: dict[str, date] = {}
 
     def drop_seen(self, read: StreamRead) -> int:
         """Take the records that came before out of the read; how many those are."""
         day = read.since.date()
         ids = dict.fromkeys(read.ids, day)
         dropped = repeated = 0
-        if len(ids) < len(read.ids) or any(not seen.keys().isdisjoint(ids) for seen in self._seen()):
+        if len(ids) < len(read.ids) or any(not seen.keys().isdisjoint(ids) for seen in self._days()):
             kept: dict[str, bytes] = {}
             for post_id, line in zip(read.ids, read.lines, strict=True):
                 if post_id not in self._recent and post_id not in self._older:
                     kept.setdefault(post_id, line)
             dropped = len(read.ids) - len(kept)
-            repeated = sum(any(seen.get(post_id) == day for seen in self._seen()) for post_id in ids)
+            repeated = len(ids) - self._uncharged(ids)
             read.ids, read.lines = list(kept), list(kept.values())
         self.charged += len(ids) - repeated
         self._recent.update(ids)
@@ -101,13 +103,23 @@ class SeenIds:
         return dropped
 
     def charge(self, ids: Sequence[str], day: date) -> None:
-        """Count posts that are not kept: X charges for them, too, if they have not come on this day."""
+        """Count posts that came before and are not kept again: X charges for them, too, on another day."""
         again = dict.fromkeys(ids, day)
-        self.charged += sum(all(seen.get(post_id) != day for seen in self._seen()) for post_id in again)
+        self.charged += self._uncharged(again)
         self._recent.update(again)
 
-    def _seen(self) -> tuple[dict[str, date], dict[str, date]]:
-        return self._recent, self._older
+    def charge_unread(self, ids: Sequence[str], day: date) -> None:
+        """Count posts that were not read; if X delivers them again, they are kept."""
+        unread = dict.fromkeys(ids, day)
+        self.charged += self._uncharged(unread)
+        self._unread = unread
+
+    def _uncharged(self, ids: Mapping[str, date]) -> int:
+        """How many of these were not charged on that day of theirs."""
+        return sum(all(seen.get(each) != day for seen in self._days()) for each, day in ids.items())
+
+    def _days(self) -> tuple[dict[str, date], ...]:
+        return self._recent, self._older, self._unread
 
 
 def undelivered_from(alive_at: datetime, last_id: str | None) -> datetime:

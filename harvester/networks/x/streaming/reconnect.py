@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, wait
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -113,12 +114,12 @@ class StreamSupervisor:
             yield from self._refused(error)
             return
         self._backoffs.opened()
-        try:
-            reason = yield from self._reads(connection, self._time.earliest(asked))
-        finally:
-            # Not kept, and paid for.
-            self._charge(connection.rest())
-            connection.close()
+        with closing(connection):
+            try:
+                reason = yield from self._reads(connection, self._time.earliest(asked))
+            finally:
+                # Not kept, and paid for.
+                self._charge(connection.rest())
         yield from self._wait(self._backoffs.network.pause(), f"the stream was interrupted: {reason}")
 
     def _reads(self, connection: StreamConnection, asked: datetime) -> Generator[StreamRead, None, str]:
@@ -198,7 +199,7 @@ class StreamSupervisor:
         if not rest.ids:
             return
         before = self._seen.charged
-        self._seen.charge(rest.ids, rest.since.date())
+        self._seen.charge_unread(rest.ids, rest.since.date())
         self._charged(self._seen.charged - before)
 
     def _close_gap(self, read: StreamRead) -> None:
