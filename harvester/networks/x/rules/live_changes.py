@@ -88,12 +88,24 @@ class LiveChanges:
 
     def poll(self) -> list[Tree]:
         """The events since the last call; begins what is due, and returns at once."""
-        if self._call and self._call.done():
-            call, self._call = self._call, None
-            return self._ended(call)
         if self._call is None and self._is_due():
             self._call = in_background(self._round, name="rules")
-        return []
+            return []
+        return self._came()
+
+    def left(self) -> list[Tree]:
+        """The last events when the stream ends, with the gap of rules that are missing still."""
+        events = self._came()
+        if self._missing_since:
+            events.append(Gap(self._missing_since, self._client.time.latest(), _NO_ROOM).event())
+        return events
+
+    def _came(self) -> list[Tree]:
+        """The events of the round that is through."""
+        if self._call is None or not self._call.done():
+            return []
+        call, self._call = self._call, None
+        return self._ended(call)
 
     def _is_due(self) -> bool:
         now = self._job.clock.elapsed()
@@ -120,12 +132,6 @@ class LiveChanges:
         if done.edit:
             self._take_over(done.edit, done.rules)
         return list(done.events)
-
-    def left(self) -> list[Tree]:
-        """The gap of rules that are missing still when the stream ends."""
-        if self._missing_since is None:
-            return []
-        return [Gap(self._missing_since, self._client.time.latest(), _NO_ROOM).event()]
 
     def _waits(self, done: _Round, edit: Edit) -> list[Tree]:
         """What X refuses waits for the next edit; where room was made for it, it is tried again."""

@@ -1,6 +1,8 @@
 """Where old rules had to go before the new ones came, a refusal of these is not the end of it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,9 +70,8 @@ class _App:
         return Reply(status=201, body={"data": [{"id": "2", **rule}], "meta": {"summary": {"created": 1}}})
 
 
-def test_a_change_whose_room_another_took_is_tried_again_and_the_gap_is_told() -> None:
-    app, clock, edits = _App(), HandClock(), _Edits()
-    events: list[Tree] = []
+@contextmanager
+def _changing(app: _App, edits: _Edits, clock: HandClock) -> Iterator[LiveChanges]:
     with scripted(app.answer) as server:
         job = Job(
             collection=_collection("cat"),
@@ -82,8 +83,13 @@ def test_a_change_whose_room_another_took_is_tried_again_and_the_gap_is_told() -
             waits=lambda *_: None,
             edits=edits,
         )
-        rules = [Rule("cat", "twarc-cloud:live:r", ("r",))]
-        changes = LiveChanges(job, rules, caps=RuleCaps(rules=1))
+        yield LiveChanges(job, [Rule("cat", "twarc-cloud:live:r", ("r",))], caps=RuleCaps(rules=1))
+
+
+def test_a_change_whose_room_another_took_is_tried_again_and_the_gap_is_told() -> None:
+    app, clock, edits = _App(), HandClock(), _Edits()
+    events: list[Tree] = []
+    with _changing(app, edits, clock) as changes:
 
         def polled() -> _Edits:
             events.extend(changes.poll())
@@ -96,3 +102,17 @@ def test_a_change_whose_room_another_took_is_tried_again_and_the_gap_is_told() -
         until(lambda: polled().versions)
     assert [event["event"] for event in events] == ["rule refused", "rules", "gap"]
     assert (list(app.live.values()), edits.versions) == (["dog"], [2])
+
+
+def test_a_change_that_is_through_when_the_stream_ends_is_recorded() -> None:
+    events: list[Tree] = []
+    with _changing(_App(refusals=0), _Edits(), HandClock()) as changes:
+        assert changes.poll() == []
+
+        def left() -> bool:
+            # Until the round is through, the rules are missing.
+            events[:] = changes.left()
+            return len(events) > 1
+
+        until(left)
+    assert [event["event"] for event in events] == ["rules", "gap"]
