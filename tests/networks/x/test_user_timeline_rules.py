@@ -251,7 +251,7 @@ def test_the_mark_of_a_sweep_never_comes_before_a_page_that_it_passes() -> None:
 
     def await_first(user: str, _: str | None) -> None:
         if user == "2":
-            assert harvest.takes_first.wait(5)
+            assert harvest.takes_first.wait(60)
 
     network.refuse = await_first
     harvest.run(concurrency=2)
