@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from harvester.commands.collection.follow import exit_code
+from harvester.compute import Ended
+from harvester.documents import HarvestSummary
+from harvester.errors import Exit
 from tests.support import fork_server
 from tests.support.cli_session import Person, at_a_terminal, until
 from tests.support.stores import ATOMIC, placed
@@ -183,3 +187,9 @@ def test_a_closed_terminal_leaves_the_harvest_running(person: Person) -> None:
     assert waiting.returncode == -signal.SIGHUP
     assert person.output("harvest", "list").startswith("x => ")
     person.output("harvest", "stop", "x")
+
+
+def test_where_the_machine_does_not_know_how_a_harvest_ended_its_record_counts() -> None:
+    limited: HarvestSummary = {"state": "complete", "exit_code": int(Exit.RETRY_LATER)}
+    assert [exit_code(ended, limited) for ended in (None, Ended(0), Ended(3))] == [Exit.RETRY_LATER, 0, 3]
+    assert [exit_code(ended, None) for ended in (None, Ended(0), Ended(3))] == [Exit.ERROR, Exit.ERROR, 3]

@@ -73,13 +73,13 @@ def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: b
         if not _end(workspace, keys):
             return interrupted
     ended = workspace.compute.ended(keys.id)
-    code = ended.code if ended else int(Exit.ERROR)
     try:
         # One that found the lock taken did not begin: what began is another harvest.
-        summary = None if code == Exit.LOCKED else catalog.first_after(workspace.store, keys, marked)
+        is_other = ended is not None and ended.code == Exit.LOCKED
+        summary = None if is_other else catalog.first_after(workspace.store, keys, marked)
     except HarvesterError:
         # What the harvest said last is nearer to the cause, as when its folder was moved.
-        if not (code and ended and ended.said):
+        if not (ended and ended.code and ended.said):
             raise
         summary = None
     if summary and as_json:
@@ -89,9 +89,17 @@ def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: b
         show_notes(workspace, summary)
     if interrupted:
         return interrupted
-    died = summary is None or summary["state"] == INTERRUPTED
-    _print_end(keys, ended, died=died)
-    return code or int(Exit.ERROR if died else Exit.OK)
+    recorded = None if summary is None or summary["state"] == INTERRUPTED else summary
+    _print_end(keys, ended, died=recorded is None)
+    return exit_code(ended, recorded)
+
+
+def exit_code(ended: "Ended | None", recorded: HarvestSummary | None) -> int:
+    """Of a harvest: of its process, or, where the machine does not know that, as it was recorded."""
+    failed = int(Exit.ERROR)
+    if recorded is None:
+        return (ended and ended.code) or failed
+    return ended.code if ended else int(recorded.get("exit_code", failed))
 
 
 def _print_end(keys: CollectionKeys, ended: "Ended | None", *, died: bool) -> None:
