@@ -30,6 +30,7 @@ _NAMES = (HARVEST, HARVEST_2019)
 _AT_ONCE = 16
 _FOREIGN = "It was not written by a harvest: fix or remove it."
 _DIED = "it died; the next harvest stores what it left"
+_UNREADABLE = "unreadable"
 
 
 def live_lock(store: Store, keys: CollectionKeys) -> LockContent | None:
@@ -89,7 +90,8 @@ def _unstored(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
         if begun := unfinished(store, keys):
             here = keys.harvest(moment(begun))
             summary = _summary(keys, here.harvest, store.read(here.harvest).data)
-            return summary if summary["state"] != RUNNING else None
+            # What cannot be read does not say that it has ended.
+            return summary if summary["state"] not in (RUNNING, _UNREADABLE) else None
     return None
 
 
@@ -241,7 +243,7 @@ def _summary(keys: CollectionKeys, key: str, data: bytes) -> HarvestSummary:
     try:
         found = checked(data, key, hint=_FOREIGN)
     except HarvesterError as error:
-        return {**_NOTHING, **place, "state": "unreadable", "reason": error.message}
+        return {**_NOTHING, **place, "state": _UNREADABLE, "reason": error.message}
     shaped = {name: found[name] for name, shape in _SHAPES.items() if isinstance(found.get(name), shape)}
     rest = {name: value for name, value in found.items() if name not in _SHAPES}
     return cast(HarvestSummary, {**_NOTHING, "state": "complete", **rest, **shaped, **place})

@@ -137,6 +137,8 @@ def test_the_last_harvest_is_also_one_that_could_not_store_all(tmp_path: Path) -
 
     assert found_with(state="running") == (timestamp(first.started), "complete")
     assert found_with(state="failed") == (timestamp(second.started), "failed")
+    store.replace(second.harvest, b"{", version=store.read(second.harvest).version)
+    assert (catalog.last(store, _KEYS) or {}).get("harvest_timestamp") == timestamp(first.started)
     store.remove(_KEYS.checkpoint)
     assert found_with(state="failed") == (timestamp(first.started), "complete")
 
