@@ -24,6 +24,7 @@ from harvester.curation.origin import ORIGIN, Origin, holds_something, named, no
 from harvester.errors import HarvesterError
 from harvester.errors.files import naming
 from harvester.store.boundaries import INDEX, has_layout, index_folder
+from harvester.store.disk import opened_to_append
 
 _PARTIAL, _LOCKED = "partial", "locked"
 _LONGEST_NAME = 255
@@ -78,7 +79,7 @@ class LocalCopy:
         """For this process alone; incomplete files of an earlier one are removed."""
         self._require_a_copy()
         self.beside.mkdir(parents=True, exist_ok=True)
-        with (self.beside / _LOCKED).open("ab") as locked:
+        with opened_to_append(self.beside / _LOCKED) as locked:
             try:
                 fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -22,7 +22,7 @@ from harvester.harvest.journal import State as State
 from harvester.harvest.segment import Finished, Segment
 from harvester.networks import Batch
 from harvester.networks.gap import BACKFILL
-from harvester.store.disk import make_folder
+from harvester.store.disk import make_folder, opened_to_append
 from harvester.store.keys import EVENTS, LISTS, OF_RECORDS, SEGMENTS, STATS, USERS, segment_name, side_name
 
 log = logging.getLogger("twarc-cloud")
@@ -261,7 +261,7 @@ def _has_records(folder: Path) -> bool:
 
 def _owned(folder: Path) -> BinaryIO | None:
     """The mark of a living owner, held until its process ends; None if another holds it."""
-    mark = (folder / _OWNED).open("ab")
+    mark = opened_to_append(folder / _OWNED)
     try:
         fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -8,7 +8,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from io import BufferedReader
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from uuid import uuid4
 
@@ -45,10 +45,25 @@ def real(path: Path) -> Path:
 
 def opened(path: Path) -> BufferedReader:
     """The file, to be read. A pipe in its place is not waited for, but refused."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return os.fdopen(_descriptor(path, os.O_RDONLY), "rb")
+
+
+def opened_to_append(path: Path) -> BufferedWriter:
+    """The file, to be written at its end, and made if there is none; else like `opened`."""
+    return os.fdopen(_descriptor(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
+
+
+def _descriptor(path: Path, flags: int) -> int:
+    try:
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            # A pipe that no process reads, or a socket.
+            raise _no_file(path, stat.S_IFIFO) from None
+        raise
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
-        return os.fdopen(descriptor, "rb")
+        return descriptor
     os.close(descriptor)
     raise _no_file(path, mode)
 

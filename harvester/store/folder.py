@@ -17,7 +17,7 @@ from typing import Any
 
 from harvester.errors import Conflict, HarvesterError, StoreAway
 from harvester.store import Entry, Stored, outside, require_key, root_of
-from harvester.store.disk import is_gone, make_folder, opened, real, sync, translated, whole
+from harvester.store.disk import is_gone, make_folder, opened, opened_to_append, real, sync, translated, whole
 from harvester.store.keys import REPORTS, ROOT, TABLES
 
 _SCRATCH = ".scratch"
@@ -242,7 +242,7 @@ class FolderStore:
         make_folder(guards)
         deadline = time.monotonic() + _GUARD_SECONDS
         number = zlib.crc32(key.encode(errors="surrogateescape")) % _GUARDS
-        with (guards / f"{number:02d}").open("a") as guard:
+        with opened_to_append(guards / f"{number:02d}") as guard:
             while True:
                 try:
                     fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)

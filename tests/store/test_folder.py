@@ -153,6 +153,22 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None
         store.read("collections/it/lock.json")
 
 
+def test_a_pipe_in_the_place_of_a_guard_is_not_waited_for(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    version = store.create("collections/it/lock.json", b"{}")
+    guards = tmp_path / ".scratch/guards"
+    guards.mkdir(parents=True)
+    for number in range(64):
+        os.mkfifo(guards / f"{number:02d}")
+    for write in (
+        lambda: store.replace("collections/it/lock.json", b"{}", version=version),
+        lambda: store.remove("collections/it/lock.json"),
+    ):
+        with pytest.raises(StoreAway, match=r"guards/\d\d cannot be used: it is not a file") as found:
+            write()
+        assert found.value.lasting
+
+
 def test_a_folder_may_stand_for_one_other_root_alone(tmp_path: Path) -> None:
     store = FolderStore(tmp_path, prefix=TABLES)
     store.create(f"{TABLES}v1/one", b"rows")
