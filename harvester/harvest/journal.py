@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -80,6 +81,11 @@ class State:
             raise TypeError(f"no state of a harvest: {', '.join(wrong)}")
         if not all(isinstance(event, dict) for event in (*self.gaps, *self.repairs)):
             raise TypeError("no state of a harvest: gaps or repairs")
+        of_segment = (self.segment["size"], self.segment["posts"]) if self.segment else ()
+        if not all(
+            isinstance(number, int) for number in (*self.counts.values(), *self.sizes.values(), *of_segment)
+        ):
+            raise TypeError("no state of a harvest: counts or sizes")
         return self
 
     def _of_wrong_types(self) -> list[str]:
@@ -181,6 +187,11 @@ class Journal:
             self._file.close()
 
 
+# What each entry about a sync has, and what those of earlier versions may lack.
+_SYNCED = ("segment", "segments", "sizes", "synced", "gaps")
+_LATER = ("billed", "repairs")
+
+
 def _journals(folder: Path) -> list[Path]:
     return sorted(folder.glob("journal-*.jsonl"))
 
@@ -199,7 +210,7 @@ def journaled(folder: Path) -> State | None:
         state = _state(first)
         if state is None or first is None:
             continue
-        further = list(entries)
+        further = list(takewhile(_is_entry, entries))
         # Files that were finished later may be stored and gone from here.
         finished = [*state.finished, *(Finished.from_tree(e["finished"]) for e in further if "finished" in e)]
         gone = {name for file in finished for name in file.names}
@@ -219,6 +230,26 @@ def _state(tree: Any) -> State | None:
         return State.from_tree(tree)
     except (AttributeError, KeyError, TypeError):
         return None
+
+
+def _is_entry(tree: Any) -> bool:
+    """Whether a line behind the first says what `_learn_again` takes; what follows another one is damaged."""
+    try:
+        if "finished" in tree:
+            file = Finished.from_tree(tree["finished"])
+            return isinstance(file.name, str) and isinstance(file.size, int) and isinstance(file.posts, int)
+        synced = {name: tree[name] for name in (*_SYNCED, *(name for name in _LATER if name in tree))}
+        State.from_tree({"harvest": "", "owner": "", **synced})
+        return all(_is_learnt(each) for each in tree["learnt"])
+    except (AttributeError, KeyError, TypeError):
+        return False
+
+
+def _is_learnt(tree: Tree) -> bool:
+    State.from_tree({"harvest": "", "owner": "", **{name: tree[name] for name in ("patch", "counts")}})
+    return isinstance(tree["patch"].get("users", {}), dict) and all(
+        isinstance(tree.get(name, ""), str) for name in ("last_id", "heard")
+    )
 
 
 def _holds(folder: Path, entry: Tree, gone: set[str]) -> bool:

@@ -148,6 +148,38 @@ def test_a_journal_line_that_was_cut_never_was(tmp_path_factory: pytest.TempPath
     shutil.rmtree(root)
 
 
+_OTHERS: list[Any] = [None, 0, "", [], {}, {"finished": {}}, {"finished": {"name": 1}}, {"learnt": [{}]}]
+
+
+@settings(max_examples=examples(500))
+@given(st.integers(0, 1 << 32))
+def test_a_journal_line_of_another_shape_never_was(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    draw, root = Random(seed), tmp_path_factory.mktemp("work")
+    work = Work.begin(root, _state())
+    _run(work, draw, draw.randrange(12))
+    work.sync(now=_START)
+    before = _copy(work.state)
+    (journal,) = work.folder.glob("journal-*")
+    lines = journal.read_bytes().count(b"\n")
+    work.add(_batch(draw), now=_START)
+    work.sync(now=_START + timedelta(seconds=1))
+    work.close()
+    whole = journal.read_bytes().splitlines(keepends=True)
+    entry = orjson.loads(whole[lines])
+    name = draw.choice(["segment", "segments", "sizes", "synced", "gaps", "learnt"])
+    spoilt = draw.choice(
+        [*_OTHERS, {**entry, name: 0.5}, {each: entry[each] for each in entry if each != name}]
+    )
+    whole[lines] = orjson.dumps(spoilt, option=orjson.OPT_APPEND_NEWLINE)
+    journal.write_bytes(b"".join(whole))
+    left = _only(root)
+    assert left.state.to_tree() == before
+    left.remove()
+    shutil.rmtree(root)
+
+
 def _kept(work: Work, *, lines: bytes = b"one\n", **fields: Any) -> None:
     work.add(Batch(lines=lines, posts=lines.count(b"\n"), **fields), now=_START)
     work.sync(now=_START)
