@@ -168,6 +168,21 @@ def _texts() -> list[Path]:
     return [path for path in found if not skipped & set(path.relative_to(_ROOT).parts)]
 
 
+def test_json_of_others_is_read_in_one_place_which_refuses_what_is_nested_without_end() -> None:
+    own = {"compute/cost.py", "networks/x/prices.py", "networks/x/decoding.py", "documents/foreign.py"}
+    top = _ROOT / "harvester"
+    found = {
+        str(path.relative_to(top))
+        for path in top.rglob("*.py")
+        if re.search(r"\bjson\.loads?\(", _code(path))
+    }
+    assert found == own
+
+
+def _code(path: Path) -> str:
+    return path.read_text(encoding="utf-8").replace("orjson.", "")
+
+
 def test_every_name_that_a_lazy_package_offers_is_there() -> None:
     from harvester.networks import x
 

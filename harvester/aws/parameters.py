@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harvester.aws.advice import LATER, PARAMETER_STORE
 from harvester.aws.errors import code_of, explained
 from harvester.aws.session import client_for
+from harvester.documents.foreign import loaded
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.settings import Settings
 
@@ -117,7 +118,7 @@ class Parameters:
         """A profile's keys under twarc's names; raises NotFound."""
         name = f"{KEYS}/{profile}"
         try:
-            found = json.loads(self.read(name))
+            found = loaded(self.read(name))
         except ValueError:
             # Without the cause: a parser's error holds the text.
             found = None

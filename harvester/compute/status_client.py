@@ -1,10 +1,10 @@
 """Requests a running harvest's status over HTTP with its token, with a short timeout."""
 
-import json
 import urllib.request
 from http.client import HTTPException
 
 from harvester.documents import Tree
+from harvester.documents.foreign import loaded
 
 _WITHIN = 2.0
 
@@ -20,7 +20,7 @@ def asked(address: str, token: str, method: str, path: str) -> Tree | None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_WITHIN) as answer:
-            found = json.loads(answer.read()) if method == "GET" else {}
+            found = loaded(answer.read()) if method == "GET" else {}
     except (OSError, ValueError, HTTPException):
         # It died in the middle, or another program has its port now.
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harvester.documents.foreign import loaded
 from harvester.errors import Exit, HarvesterError
 from harvester.store.boundaries import INDEX, index_folder, relation, store_around, store_below
 from harvester.store.disk import real
@@ -80,8 +81,8 @@ def named(folder: Path) -> Path:
 def object_of(data: bytes) -> dict[str, Any]:
     """A JSON object; an empty one if it is not one. Names that are not UTF-8 are lone surrogates in it."""
     try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
+        found = loaded(data)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -8,13 +8,16 @@ _LONGEST = len(str(1 << 64))
 
 
 def loaded(text: str | bytes, *, constants: bool = False) -> Any:
-    """The value in the text; raises ValueError, and RecursionError if it is nested too deeply.
+    """The value in the text; raises ValueError, also if it is nested too deeply.
 
     A whole number of more than 64 bits is a float, and one that is too large for these is null. `constants`
     allows NaN and Infinity, which are no JSON.
     """
     refused = None if constants else _refused
-    return json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=refused)
+    try:
+        return json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=refused)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _whole(text: str) -> int | float | None:

@@ -20,3 +20,9 @@ def test_a_longer_one_is_a_float_as_orjson_has_it(number: int) -> None:
 
 def test_one_beyond_floats_is_null() -> None:
     assert loaded("1" * 5_000) is None
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000])
+def test_what_is_nested_too_deeply_is_no_json(text: str) -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        loaded(text)

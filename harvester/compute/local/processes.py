@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from harvester.documents.foreign import loaded
 from harvester.errors import Conflict, HarvesterError
 from harvester.errors.files import explained, in_words, naming
 from harvester.store.disk import sync, whole
@@ -122,7 +123,7 @@ def _killed_on_error(process: subprocess.Popen[bytes]) -> Iterator[None]:
 def read_note(path: Path) -> dict[str, Any]:
     """A small JSON object; empty when there is none, or none that can be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = loaded(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -1,6 +1,5 @@
 """The schedules of this machine, in one file that two commands can change at once."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from harvester.clock import moment, timestamp
 from harvester.compute import Scheduled
 from harvester.compute.local.processes import Slot, changed
 from harvester.compute.schedules.expression import Schedule, parsed
+from harvester.documents.foreign import loaded
 from harvester.errors import HarvesterError
 
 
@@ -49,10 +49,10 @@ class ScheduleFile:
     def _entries(self) -> dict[str, dict[str, Any]]:
         """What is in the file by collection; empty if there is none."""
         try:
-            found = json.loads(self._path.read_bytes())
+            found = loaded(self._path.read_bytes())
         except FileNotFoundError:
             return {}
-        except (RecursionError, ValueError) as error:
+        except ValueError as error:
             raise self._damaged("it is not JSON") from error
         if not isinstance(found, dict):
             raise self._damaged("it is not a JSON object")

@@ -1,11 +1,11 @@
 """Reads an object once, in constant memory: digests, completeness and contents."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from harvester.documents.foreign import loaded
 from harvester.networks.records import BrokenLine, Records, object_of
 from harvester.reading.splitting import LONGEST_LINE, Gunzip, Unreadable
 from harvester.store.keys import EDGES, is_side
@@ -241,6 +241,6 @@ class _Lines:
 
 def _prove_json(data: bytes) -> None:
     try:
-        json.loads(data)
+        loaded(data, constants=True)
     except ValueError as error:
         raise _Broken(f"it is not JSON: {error}") from None

@@ -1,6 +1,5 @@
 """Live figures of the pages, and the newest posts of a collection as they arrive."""
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from harvester.dashboard.states import sign
 from harvester.dashboard.streams import News
 from harvester.dashboard.tables import Column, Table
 from harvester.documents import HarvestSummary, Tree, object_in
+from harvester.documents.foreign import loaded
 from harvester.errors import HarvesterError
 from harvester.networks.registry import network_of
 from harvester.store.keys import CollectionKeys
@@ -130,7 +130,7 @@ def _object(line: bytes) -> Tree:
     if found := object_in(line):
         return found
     try:
-        other = json.loads(line)
+        other = loaded(line)
     except ValueError:
         return {}
     return other if isinstance(other, dict) else {}

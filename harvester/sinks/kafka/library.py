@@ -1,12 +1,12 @@
 """librdkafka as this project uses it: its configuration, its log, and what its errors mean."""
 
-import json
 import logging
 import re
 from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from harvester.documents.foreign import loaded
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.scrubber import Scrubber
 from harvester.sinks.kafka.settings import KafkaSettings
@@ -161,7 +161,7 @@ def producing(settings: KafkaSettings, *, largest: int) -> dict[str, Any]:
 def user(secret: str) -> tuple[str, str]:
     """The name and the password that a secret holds."""
     try:
-        found = json.loads(secret)
+        found = loaded(secret)
         name, password = found["username"], found["password"]
     except (ValueError, TypeError, KeyError):
         name = password = None
