@@ -53,8 +53,21 @@ class Page:
         return max(0, (self.count or 0) - self.distinct)
 
     def fuller(self, again: "Page") -> "Page":
-        """Of two answers to one question that with more posts, else that which lacks less, else `again`."""
-        return again if (again.posts, -again.missing) >= (self.posts, -self.missing) else self
+        """Of two answers to one question that which has all its posts, else the one with more, else `again`.
+
+        What one with fewer posts has not, its token leads to; so one with a token counts more than all else.
+        """
+        return again if again._fullness >= self._fullness else self
+
+    @property
+    def _fullness(self) -> tuple[bool, bool, int, int]:
+        has_posts = self.posts > 0
+        return (
+            has_posts and self.next_token is not None,
+            has_posts and not self.missing,
+            self.posts,
+            -self.missing,
+        )
 
     @property
     def counts_rightly(self) -> bool:

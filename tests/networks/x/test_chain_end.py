@@ -181,7 +181,9 @@ def test_a_page_that_holds_less_than_it_says_is_asked_for_again(one: Desk, kind:
     assert sorted(set(harvested.ids)) == one.model.ids and not harvested.gaps
 
 
-def test_an_x_that_always_miscounts_is_paid_three_pages_more_and_what_it_spoke_of_is_a_gap(one: Desk) -> None:
+def test_an_x_that_always_miscounts_is_paid_two_pages_three_times_more_and_what_it_spoke_of_is_a_gap(
+    one: Desk,
+) -> None:
     def miscounted(_request: Request, _number: int, right: Any) -> Any:
         if "data" in right:
             right["meta"]["result_count"] += 1
@@ -191,12 +193,52 @@ def test_an_x_that_always_miscounts_is_paid_three_pages_more_and_what_it_spoke_o
     harvested = one.harvest(spoil=miscounted)
     assert sorted(harvested.ids) == one.model.ids
     with_posts = [request for request in harvested.requests if _token(request)]
-    assert len(with_posts) == 9 and len(harvested.requests) == 14
+    assert len(with_posts) == 12 and len(harvested.requests) == 17
     assert len(harvested.gaps) == 10
     assert (harvested.gaps[0]["first_id_after"], harvested.gaps[0]["last_id_before"]) == (
         str(BASE + 29),
         str(BASE + 26),
     )
+
+
+def test_one_page_that_is_never_counted_does_not_say_that_no_page_is(one: Desk) -> None:
+    asked: Counter[str] = Counter()
+
+    def miscounted(request: Request, _number: int, right: Any) -> Any:
+        token = _token(request) or ""
+        if "data" in right:
+            # The first page holds more than it says, each time; the second one less, the first time.
+            right["meta"]["result_count"] += -1 if not token else len(asked) == 1
+        asked[token] += 1
+        return right
+
+    one.begin("search", _model(30))
+    harvested = one.harvest(spoil=miscounted)
+    assert sorted(harvested.ids) == one.model.ids
+    assert harvested.gaps == []
+
+
+def test_a_shorter_answer_that_has_all_it_counts_is_better_than_a_longer_one_that_has_not(one: Desk) -> None:
+    asked: Counter[str] = Counter()
+
+    def spoilt(request: Request, _number: int, right: Any) -> Any:
+        token = _token(request) or ""
+        asked[token] += 1
+        if "data" in right and asked[token] == 1:
+            right["meta"]["result_count"] += 1
+        elif len(right.get("data", ())) > 1:
+            # Only the first post, and a token that leads to the others.
+            after = f"below-{right['data'][0]['id']}"
+            return {
+                "data": right["data"][:1],
+                "meta": {**right["meta"], "result_count": 1, "next_token": after},
+            }
+        return right
+
+    one.begin("search", _model(30))
+    harvested = one.harvest(spoil=spoilt)
+    assert sorted(set(harvested.ids)) == one.model.ids
+    assert harvested.gaps == []
 
 
 @pytest.mark.parametrize("off", [(1, 1, 0), (-1, 1), (1, -1)])

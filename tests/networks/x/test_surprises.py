@@ -43,7 +43,9 @@ def _to_its_end(stage: Stage, name: str, *, most: int = 5) -> list[Ended]:
 
 
 def _require_no_false_gap(harvests: list[Ended]) -> None:
-    assert [gap["reason"] for ended in harvests for gap in ended.gaps] == []
+    reasons = [gap["reason"] for ended in harvests for gap in ended.gaps]
+    # A page that no answer counts rightly may lack posts, and so is a gap.
+    assert [reason for reason in reasons if "spoke of" not in reason] == []
 
 
 def test_timelines_lose_nothing(tmp_path: Path, seed: int) -> None:

@@ -21,6 +21,8 @@ from harvester.networks.x.sources.pagination import Chain, gap
 
 # Seconds before each further try at an answer that may not be the end.
 _PAUSES = (1.0, 2.0, 4.0)
+# After two miscounted pages in a row no other answer is asked for.
+_MISCOUNTED = 2
 # Empty pages in a row, each with a token of its own: legal and free, but not without an end.
 _EMPTY_PAGES = 200
 # Pages that may be above the one before them; each is paid for.
@@ -51,9 +53,8 @@ class Follower:
     depth: int | None = None
     reach: timedelta | None = None
     always_confirms: bool = False
-    # X has not counted what it delivered, also when asked again, which is paid for; and whether it ever has.
-    miscounts: bool = False
-    counts: bool = False
+    # How many pages in a row X has miscounted, also when they were asked for again, which is paid for.
+    miscounted: int = 0
 
     def size(self, chain: Chain) -> int:
         """How many posts to ask for."""
@@ -120,25 +121,25 @@ class _Walk:
         return page, self._brought_nothing(chain, page)
 
     def _answered(self) -> tuple[Chain, Page | None]:
-        """The fullest of a few answers, where the first one may not be true."""
+        """The fullest of a few answers where the first may not be true; of two if all it counts is there."""
         chain, page = self._asked(self._chain)
+        was_short = page is not None and page.missing > 0
         for seconds in _PAUSES:
             if page is None or not self._is_doubtful(chain, page):
                 break
             self._job.waits("X to answer a page again", seconds)
             if self._job.clock.wait(self._job.stop, seconds):
                 if page.posts and not page.missing:
-                    # It is paid for, and holds more than it counts.
                     break
                 raise Stopped
             self._job.waits("", 0.0)
             chain, again = self._asked(chain)
             page = page.fuller(again) if again else None
-            if page and page.posts and not (page.missing or page.counts_rightly):
-                self._follower.miscounts = True
+            if page and page.posts and not page.missing:
+                break
         if page and page.posts:
-            self._follower.miscounts |= page.missing > 0
-            self._follower.counts |= page.counts_rightly
+            is_as_before = not page.counts_rightly and was_short == (page.missing > 0)
+            self._follower.miscounted = self._follower.miscounted + 1 if is_as_before else 0
         return chain, page
 
     def _asked(self, chain: Chain) -> tuple[Chain, Page | None]:
@@ -151,9 +152,8 @@ class _Walk:
         if page.outcome is not ApiCode.OK:
             return False
         if page.posts:
-            # To an X that never counts what it delivers, another question is of no use.
-            may_come_right = not self._follower.miscounts or (page.missing > 0 and self._follower.counts)
-            return may_come_right and not page.counts_rightly
+            # To an X that does not count what it delivers, another question is of no use.
+            return not page.counts_rightly and self._follower.miscounted < _MISCOUNTED
         if page.missing:
             return True
         if not chain.newest_id:
