@@ -84,9 +84,9 @@ class Sleeper:
         return True
 
     def _is_at_work(self) -> bool:
-        """Whether there is more left to do than to give the lock back."""
+        """Whether there is more left to do than to remove the checkpoint and to give the lock back."""
         present = {entry.key for entry in self.site.store.entries(self.site.keys.folder)}
-        return self.site.keys.checkpoint in present or self.site.keys.last_harvest not in present
+        return self.site.keys.last_harvest not in present
 
     def _overtake(self, *, temp: str) -> bool:
         """Harvest to the end, once the lock has expired; False where that is impossible."""
@@ -126,7 +126,7 @@ class Sleeper:
         return [(entry.key, entry.size, entry.version, entry.modified) for entry in entries]
 
 
-# Who had only the lock to give back, and finds it gone, has ended well.
+# Who had stored all, and finds the checkpoint and the lock gone, has ended well.
 _OVERTAKEN = {"at work": {Exit.LOCKED}, "letting go": {Exit.LOCKED, Exit.OK}}
 _DESCRIBED: dict[str, Callable[[list[str]], Tree]] = {
     "timelines": lambda users: {"type": "user_timeline", "users": {user: {} for user in users}},
