@@ -86,7 +86,7 @@ def budget_share(usd: float, *, among: int) -> float:
 
 
 def budget_problems(tree: Mapping[str, Any], *, among: int, name: str) -> Iterator[str]:
-    """Whether the budget of a collection is too small to be divided among so many."""
+    """Whether a part of the budget of a collection would be less than a part can be."""
     usd = tree.get("budget_usd")
     if isinstance(usd, int | float) and usd > 0 and not budget_share(usd, among=among):
         least = in_dollars(among / 1000)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -127,10 +128,8 @@ def test_after_a_death_the_journal_gives_the_state_of_the_last_sync(
     shutil.rmtree(root)
 
 
-@settings(max_examples=examples(500))
-@given(st.integers(0, 1 << 32))
-def test_a_journal_line_that_was_cut_never_was(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    draw, root = Random(seed), tmp_path_factory.mktemp("work")
+def _require_passed_over(root: Path, draw: Random, spoil: Callable[[Path, int], None]) -> None:
+    """A last line that is spoilt, which begins at that byte of the journal, leaves the state before it."""
     work = Work.begin(root, _state())
     _run(work, draw, draw.randrange(12))
     work.sync(now=_START)
@@ -140,12 +139,23 @@ def test_a_journal_line_that_was_cut_never_was(tmp_path_factory: pytest.TempPath
     work.add(_batch(draw), now=_START)
     work.sync(now=_START + timedelta(seconds=1))
     work.close()
-    with journal.open("r+b") as file:
-        file.truncate(draw.randrange(size, journal.stat().st_size))
+    spoil(journal, size)
     left = _only(root)
     assert left.state.to_tree() == before
     left.remove()
     shutil.rmtree(root)
+
+
+@settings(max_examples=examples(500))
+@given(st.integers(0, 1 << 32))
+def test_a_journal_line_that_was_cut_never_was(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    draw = Random(seed)
+
+    def cut(journal: Path, size: int) -> None:
+        with journal.open("r+b") as file:
+            file.truncate(draw.randrange(size, journal.stat().st_size))
+
+    _require_passed_over(tmp_path_factory.mktemp("work"), draw, cut)
 
 
 _OTHERS: list[Any] = [None, 0, "", [], {}, {"finished": {}}, {"finished": {"name": 1}}, {"learnt": [{}]}]
@@ -156,28 +166,18 @@ _OTHERS: list[Any] = [None, 0, "", [], {}, {"finished": {}}, {"finished": {"name
 def test_a_journal_line_of_another_shape_never_was(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
-    draw, root = Random(seed), tmp_path_factory.mktemp("work")
-    work = Work.begin(root, _state())
-    _run(work, draw, draw.randrange(12))
-    work.sync(now=_START)
-    before = _copy(work.state)
-    (journal,) = work.folder.glob("journal-*")
-    lines = journal.read_bytes().count(b"\n")
-    work.add(_batch(draw), now=_START)
-    work.sync(now=_START + timedelta(seconds=1))
-    work.close()
-    whole = journal.read_bytes().splitlines(keepends=True)
-    entry = orjson.loads(whole[lines])
-    name = draw.choice(["segment", "segments", "sizes", "synced", "gaps", "learnt"])
-    spoilt = draw.choice(
-        [*_OTHERS, {**entry, name: 0.5}, {each: entry[each] for each in entry if each != name}]
-    )
-    whole[lines] = orjson.dumps(spoilt, option=orjson.OPT_APPEND_NEWLINE)
-    journal.write_bytes(b"".join(whole))
-    left = _only(root)
-    assert left.state.to_tree() == before
-    left.remove()
-    shutil.rmtree(root)
+    draw = Random(seed)
+
+    def replace(journal: Path, size: int) -> None:
+        data = journal.read_bytes()
+        first, _, further = data[size:].partition(b"\n")
+        entry = orjson.loads(first)
+        name = draw.choice(["segment", "segments", "sizes", "synced", "gaps", "learnt"])
+        lacking = {each: entry[each] for each in entry if each != name}
+        spoilt = draw.choice([*_OTHERS, {**entry, name: 0.5}, lacking])
+        journal.write_bytes(data[:size] + orjson.dumps(spoilt, option=orjson.OPT_APPEND_NEWLINE) + further)
+
+    _require_passed_over(tmp_path_factory.mktemp("work"), draw, replace)
 
 
 def _kept(work: Work, *, lines: bytes = b"one\n", **fields: Any) -> None:

@@ -201,6 +201,13 @@ def test_an_x_that_always_miscounts_is_paid_two_pages_three_times_more_and_what_
     )
 
 
+def _require_all_without_a_gap(one: Desk, spoil: Any) -> None:
+    one.begin("search", _model(30))
+    harvested = one.harvest(spoil=spoil)
+    assert sorted(harvested.ids) == one.model.ids
+    assert harvested.gaps == []
+
+
 def test_one_page_that_is_never_counted_does_not_say_that_no_page_is(one: Desk) -> None:
     asked: Counter[str] = Counter()
 
@@ -212,10 +219,7 @@ def test_one_page_that_is_never_counted_does_not_say_that_no_page_is(one: Desk) 
         asked[token] += 1
         return right
 
-    one.begin("search", _model(30))
-    harvested = one.harvest(spoil=miscounted)
-    assert sorted(harvested.ids) == one.model.ids
-    assert harvested.gaps == []
+    _require_all_without_a_gap(one, miscounted)
 
 
 def test_a_shorter_answer_that_has_all_it_counts_is_better_than_a_longer_one_that_has_not(one: Desk) -> None:
@@ -235,10 +239,7 @@ def test_a_shorter_answer_that_has_all_it_counts_is_better_than_a_longer_one_tha
             }
         return right
 
-    one.begin("search", _model(30))
-    harvested = one.harvest(spoil=spoilt)
-    assert sorted(set(harvested.ids)) == one.model.ids
-    assert harvested.gaps == []
+    _require_all_without_a_gap(one, spoilt)
 
 
 @pytest.mark.parametrize("off", [(1, 1, 0), (-1, 1), (1, -1)])
@@ -253,10 +254,7 @@ def test_a_count_that_another_answer_to_the_same_question_denies_is_no_gap(
             asked[token] += 1
         return right
 
-    one.begin("search", _model(30))
-    harvested = one.harvest(spoil=miscounted)
-    assert sorted(harvested.ids) == one.model.ids
-    assert harvested.gaps == []
+    _require_all_without_a_gap(one, miscounted)
 
 
 @pytest.mark.parametrize("how", ["cut", "refused", "over"])
